@@ -39,6 +39,8 @@ mod owner;
 mod palette;
 #[path = "screens/past.rs"]
 mod past;
+#[path = "screens/paused.rs"]
+mod paused;
 #[path = "screens/pointed.rs"]
 mod pointed;
 #[path = "screens/repositories.rs"]
@@ -136,6 +138,11 @@ fn every_page_of_the_wizard_is_shown_at_five_sizes() {
 #[test]
 fn every_goal_of_a_recovery_is_shown_at_five_sizes() {
     check(&scenes::goals());
+}
+
+#[test]
+fn every_pause_is_shown_at_five_sizes() {
+    check(&scenes::pauses());
 }
 
 /// Every scene at every size up to a wide one, in every theme: nothing panics, and foreign text stays harmless.

@@ -12,6 +12,10 @@ pub enum Action {
     Force,
     Dismiss,
     Stop,
+    GoOn,
+    Promote,
+    StopHere,
+    AskServer,
     NewRestore,
     StartJob,
     OpenPoint,
@@ -128,7 +132,7 @@ const fn words(action: Action, name: &'static str, label: &'static str, help: &'
 
 /// In the order of the help: what sessions are steered with first, movement last. The order of the enum, so that a lookup
 /// is an index.
-const TABLE: [Words; 58] = [
+const TABLE: [Words; 62] = [
     words(Action::Retry, "retry", "Retry", "make another attempt now, for a session that waits or is stuck"),
     words(Action::Cancel, "cancel", "Cancel", "cancel the session; asks first"),
     words(Action::Force, "force", "Force", "kill the processes of a cancel that is overdue; asks first"),
@@ -139,6 +143,20 @@ const TABLE: [Words; 58] = [
         "Stop",
         "stop a run, close what is held open, or stop the server that a restore left; asks first",
     ),
+    words(Action::GoOn, "go-on", "Go on", "let a paused recovery go on to a later goal; asks which"),
+    words(
+        Action::Promote,
+        "promote",
+        "Promote",
+        "end the pause of a recovery: the server is opened for writing; asks first",
+    ),
+    words(
+        Action::StopHere,
+        "stop-here",
+        "Stop here",
+        "end a recovery at its pause: the server is shut down there; asks first",
+    ),
+    words(Action::AskServer, "ask-server", "Ask server", "ask a paused server which databases it has"),
     words(Action::NewRestore, "new-restore", "New restore", "choose instances, restore points and targets"),
     words(Action::StartJob, "start-job", "Start job", "start a run of the backup job; shows its plan first"),
     words(Action::OpenPoint, "open-point", "Open point", "open a restore point to look into it; shows its plan first"),
@@ -280,6 +298,10 @@ impl Action {
             | Self::Force
             | Self::Dismiss
             | Self::Stop
+            | Self::GoOn
+            | Self::Promote
+            | Self::StopHere
+            | Self::AskServer
             | Self::NewRestore
             | Self::StartJob
             | Self::OpenPoint

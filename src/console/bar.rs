@@ -41,6 +41,10 @@ const fn actions(screen: Screen) -> &'static [Action] {
     }
 }
 
+/// The actions that a paused session waits for.
+const PAUSED: &[Action] =
+    &[Action::GoOn, Action::Promote, Action::StopHere, Action::Cancel, Action::Menu, Action::Palette, Action::Help];
+
 /// One of the screens, on the left of the bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tab {
@@ -106,7 +110,8 @@ fn place(model: &Model, columns: u16, label: impl Fn(Action) -> &'static str) ->
     const GAP: usize = 2;
     let mut right = usize::from(columns).saturating_sub(1);
     let mut items = Vec::new();
-    for action in actions(model.tree().screen()).iter().copied().rev() {
+    let shown = if model.paused().is_ok() { PAUSED } else { actions(model.tree().screen()) };
+    for action in shown.iter().copied().rev() {
         let Some(key) = model.options().keymap.key(model.main_context(), action) else { continue };
         let (key, label) = (key.to_string(), label(action));
         let width = format::width(&key) + if label.is_empty() { 0 } else { 1 + format::width(label) };

@@ -79,6 +79,8 @@ pub enum Message {
     OrderPlanned(RequestId, Box<Result<PlannedOrder, Failure>>),
     /// The plans of a job's objects were made for the question with this ticket.
     JobPlanned(RequestId, Vec<ObjectPlan>),
+    /// The server of a paused session was asked for the names of its databases.
+    PausedAnswered(SessionId, Result<Vec<String>, String>),
     /// The recoverable window of an instance was read, for the page with this ticket.
     Window(RequestId, Box<Result<WalWindow, Failure>>),
     /// The commits around a goal were read, for the page that asked with this ticket.
@@ -252,6 +254,8 @@ pub enum Query {
     Count(SessionId, ServerAddress, ItemName),
     /// The plan of an order.
     OrderPlan(RequestId, OrderWish),
+    /// The databases of a paused server.
+    AskPaused(SessionId, ServerAddress),
     /// The recoverable window of an instance.
     Window(RequestId, InstanceKey),
     /// The commits around a goal on this timeline.

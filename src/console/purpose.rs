@@ -37,7 +37,15 @@ impl Action {
     /// What it is for.
     pub const fn purpose(self) -> Purpose {
         match self {
-            Self::Retry | Self::Cancel | Self::Force | Self::Dismiss | Self::Stop => Purpose::Session,
+            Self::Retry
+            | Self::Cancel
+            | Self::Force
+            | Self::Dismiss
+            | Self::Stop
+            | Self::GoOn
+            | Self::Promote
+            | Self::StopHere
+            | Self::AskServer => Purpose::Session,
             Self::NewRestore
             | Self::StartJob
             | Self::OpenPoint
@@ -99,6 +107,10 @@ impl Action {
             Self::Force => &["kill"],
             Self::Dismiss => &["hide", "remove", "clear"],
             Self::Stop => &["stop server", "shut down", "shutdown", "end", "graceful", "immediate", "close point"],
+            Self::GoOn => &["resume", "continue", "replay", "later"],
+            Self::Promote => &["open", "write", "resume"],
+            Self::StopHere => &["shut down", "shutdown", "end"],
+            Self::AskServer => &["probe", "query", "paused"],
             Self::StartJob => &["run", "backup", "begin"],
             Self::Jobs => &["backups", "runs"],
             Self::OpenPoint => &["explore", "look inside", "items"],

@@ -295,6 +295,7 @@ impl<S: Surface> Running<S> {
             | Message::RunHistory(..)
             | Message::JobPlanned(..)
             | Message::Window(..)
+            | Message::PausedAnswered(..)
             | Message::Commits(..)
             | Message::OrderPlanned(..)
             | Message::Browsed(..)

@@ -36,6 +36,10 @@ pub struct Situation {
     pub dismiss: Verdict,
     /// Stop a run, or the server that a session has left running.
     pub stop: Verdict,
+    /// Let a paused recovery go on, promote it, or stop it there.
+    pub resume: Verdict,
+    /// Ask a paused server.
+    pub ask_server: Verdict,
     /// New restore.
     pub new_restore: Verdict,
     /// Start a run of a job.
@@ -90,6 +94,8 @@ impl Situation {
                 judge(model, &subject, SessionAction::Dismiss)
             },
             stop: stop(model),
+            resume: model.paused().map_or_else(Verdict::No, |_| Verdict::Ready),
+            ask_server: model.paused_server().map_or_else(Verdict::No, |_| Verdict::Ready),
             new_restore: if instances > 0 {
                 Verdict::Ready
             } else {
@@ -114,6 +120,10 @@ impl Situation {
             (Action::Force, &self.force),
             (Action::Dismiss, &self.dismiss),
             (Action::Stop, &self.stop),
+            (Action::GoOn, &self.resume),
+            (Action::Promote, &self.resume),
+            (Action::StopHere, &self.resume),
+            (Action::AskServer, &self.ask_server),
             (Action::NewRestore, &self.new_restore),
             (Action::StartJob, &self.start_job),
             (Action::OpenPoint, &self.open_point),

@@ -54,6 +54,10 @@ fn searched(stage: &mut Stage) {
     stage.press("/ o n e enter");
 }
 
+fn at_pause(stage: &mut Stage) {
+    stage.snapshot_at(snapshot(vec![paused(9, "orders")], &[]), now()).press("g down");
+}
+
 fn on_item(stage: &mut Stage) {
     stage.snapshot_at(snapshot(vec![open(8, "orders")], &[]), now()).press("e down right");
     answer(stage);
@@ -82,6 +86,10 @@ fn cases() -> Vec<(Action, Before, Seen)> {
         ),
         (Action::Dismiss, |stage| pressed(stage, "] down"), act(SessionAction::Dismiss, 20)),
         (Action::NewRestore, still, At("Instances #4")),
+        (Action::GoOn, at_pause, Text("Go on to a later goal: orders")),
+        (Action::Promote, at_pause, Text("Promote: orders?")),
+        (Action::StopHere, at_pause, Text("Stop here: orders?")),
+        (Action::AskServer, at_pause, Text("Asking the server of orders")),
         (Action::StartJob, |stage| pressed(stage, "J down"), Text("Start nightly?")),
         (Action::OpenPoint, |stage| pressed(stage, "G"), Text("Open 2026-11-20T0200 of orders?")),
         (Action::TakeOut, on_item, Text("If it exists")),

@@ -78,7 +78,7 @@ fn what_was_used_last_stands_first_and_what_may_not_be_done_says_why() {
 
 #[test]
 fn the_help_begins_with_what_steers_sessions_and_says_what_signs_mean() {
-    let mut stage = Stage::sized(busy(), own(), (100, 70));
+    let mut stage = Stage::sized(busy(), own(), (100, 90));
     stage.press("?");
     let text = stage.text();
     let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part}\n{text}"));

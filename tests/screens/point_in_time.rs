@@ -47,3 +47,37 @@ pub(crate) fn goals() -> Vec<Scene> {
         }),
     ]
 }
+
+pub(crate) fn pauses() -> Vec<Scene> {
+    let world = || (snapshot(vec![paused(1, "orders")], &[]), archived());
+    vec![
+        scene("paused", world, |_| {}),
+        scene("paused_request", world, |stage| {
+            stage.press("3");
+        }),
+        scene("paused_menu", world, |stage| {
+            stage.press("m");
+        }),
+        scene("paused_promote", world, |stage| {
+            stage.press("P");
+        }),
+        scene("paused_stop_here", world, |stage| {
+            stage.press("X");
+        }),
+        scene("paused_go_on", world, |stage| {
+            stage.press("+");
+            answer_window(stage, window());
+            stage.press("down down ctrl-u").type_text("13:30:09");
+        }),
+        scene("paused_go_on_refused", world, |stage| {
+            stage.press("+");
+            answer_window(stage, window());
+        }),
+        scene(
+            "replaying_to_a_goal",
+            || (snapshot(vec![recovering(1, "orders", 0x3c80_0000, Some("20T09:12:44.25"))], &[]), archived()),
+            |_| {},
+        ),
+        scene("copying_to_a_goal", || (snapshot(vec![copying_to_a_goal(1, "orders")], &[]), archived()), |_| {}),
+    ]
+}

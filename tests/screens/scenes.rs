@@ -65,6 +65,7 @@ pub(crate) fn all() -> Vec<Scene> {
         looked_into(),
         wizard(),
         goals(),
+        pauses(),
         nightly(),
     ];
     views.into_iter().flatten().collect()

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod job_story;
+mod pausing;
 mod story;
 mod windows;
 
@@ -22,6 +23,7 @@ use howdah::{
     manager::{CompletedRow, Counts, Moment, Snapshot},
 };
 pub(crate) use job_story::*;
+pub(crate) use pausing::*;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::sync::Arc;
 pub(crate) use story::*;

@@ -245,6 +245,10 @@ impl World {
                 let found = if fails { Vec::new() } else { wanted.directories.into_iter().map(place).collect() };
                 Message::Proposed(ticket, found)
             }
+            Intent::Query(Query::AskPaused(id, _)) => Message::PausedAnswered(
+                id,
+                if fails { Err(cause()) } else { Ok(vec![NAMES[pick(draw, 8)].to_owned()]) },
+            ),
             intent @ Intent::Query(Query::Window(..) | Query::Commits(..)) => goal::answer(intent, draw, fails),
             Intent::Query(Query::Plan(ticket, at, request)) => {
                 let request = request.cluster().unwrap();
@@ -364,11 +368,4 @@ fn log(draw: u64) -> Vec<u8> {
         _ => format!("02:00:00Z base/1/{number} is copied\n"),
     };
     (0..draw % 300).map(line).collect::<String>().into_bytes()
-}
-
-fn paused(id: u64, name: &str) -> Arc<Session> {
-    let story = Story::begins(id, name, mins(9)).launched().doing(Step::Replay, "").replayed(81);
-    let (attempt, reached, committed) = (story.attempt(), Reached::default(), Some(now()));
-    let at = PausePoint { at: Lsn(0x1600_0060), committed, answer: "42 tables\u{1b}[2J".to_owned(), server: None };
-    story.then(Event::Paused { attempt, at, reached }).arc()
 }

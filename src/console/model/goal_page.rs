@@ -11,11 +11,12 @@ use super::{
 use crate::{
     console::message::{NearGoal, RequestId},
     domain::{
-        Lsn, NearbyCommits, RecoveryGoal, SessionId, Timeline, Timestamp, WalRestorePoint, WalWindow,
+        Lsn, NearbyCommits, RecoveryGoal, Timeline, Timestamp, WalRestorePoint, WalWindow,
         fact::PausePoint,
         moment::{TypedMoment, Zones},
         recovery::moment,
     },
+    machine::{Command, Phase, Resume, Session, decide},
     manager::Moment,
 };
 use std::{sync::Arc, time::Duration};
@@ -66,8 +67,8 @@ pub struct GoalPage {
 pub enum GoalPurpose {
     /// A choice of the wizard's form.
     Choice(usize),
-    /// A session that is paused, and where.
-    GoOn(SessionId, Box<PausePoint>),
+    /// A session that is paused.
+    GoOn(Arc<Session>),
 }
 
 /// How the reading of a window stands.
@@ -206,17 +207,20 @@ impl GoalPage {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
-        if let GoalPurpose::GoOn(_, from) = &self.purpose {
-            later_than(&self.wish.goal, from)?;
+        let paused = self.paused();
+        if let (GoalPurpose::GoOn(session), Some((since, _))) = (&self.purpose, paused) {
+            let resume = Resume::GoOn { goal: self.wish.goal.clone(), inclusive: self.wish.inclusive };
+            let command = Command::Resume { resume, by: String::new() };
+            decide(session, command, since).map_err(|refusal| refusal.to_string())?;
         }
         match &self.window {
             WindowState::Read(window) => {
                 let found = self.wish.judged(window, self.own.as_deref(), self.commits.as_ref())?;
-                match (&self.purpose, found.lsn) {
-                    (GoalPurpose::GoOn(_, from), Some(lsn)) if lsn <= from.at => {
-                        Err(format!("it is paused at {} already: choose what comes after", from.at))
+                match (paused, found.lsn) {
+                    (Some((_, from)), Some(lsn)) if lsn <= from.at => {
+                        Err(format!("its recovery is paused at {} already: choose what comes after", from.at))
                     }
-                    _ => Ok(found),
+                    (Some(_) | None, _) => Ok(found),
                 }
             }
             WindowState::Reading if self.wish.goal != RecoveryGoal::Consistent => {
@@ -227,6 +231,22 @@ impl GoalPage {
             WindowState::Unknown(why) => {
                 Ok(self.unknown(Some(format!("whether it can be reached is not known here: {why}"))))
             }
+        }
+    }
+
+    /// Since when and where the session is paused that goes on.
+    pub fn paused(&self) -> Option<(Timestamp, &PausePoint)> {
+        match &self.purpose {
+            GoalPurpose::GoOn(session) => match session.phase() {
+                Phase::Paused { since, at } => Some((*since, at)),
+                Phase::Queued { .. }
+                | Phase::Running { .. }
+                | Phase::Waiting { .. }
+                | Phase::Stuck { .. }
+                | Phase::Cancelling { .. }
+                | Phase::Completed { .. } => None,
+            },
+            GoalPurpose::Choice(_) => None,
         }
     }
 
@@ -255,23 +275,6 @@ pub fn reach(window: &WalWindow) -> Option<(Timestamp, Timestamp)> {
     let from = window.spans.iter().filter_map(|span| span.from.at).min()?;
     let to = window.spans.iter().filter_map(|span| span.to.at).max()?;
     Some((from, to))
-}
-
-/// Whether a goal comes after a pause, as far as the two can be compared.
-fn later_than(goal: &RecoveryGoal, from: &PausePoint) -> Result<(), String> {
-    let refuse = |passed: String| Err(format!("recovery has passed {passed}: an earlier goal needs a new copy"));
-    match goal {
-        RecoveryGoal::Time(at) if from.committed.is_some_and(|passed| *at <= passed) => {
-            refuse(from.committed.map_or_else(String::new, moment))
-        }
-        RecoveryGoal::Lsn(at) if *at <= from.at => refuse(format!("LSN {}", from.at)),
-        RecoveryGoal::Consistent | RecoveryGoal::Immediate => refuse(format!("LSN {}", from.at)),
-        RecoveryGoal::Latest
-        | RecoveryGoal::Time(_)
-        | RecoveryGoal::Lsn(_)
-        | RecoveryGoal::Xid(_)
-        | RecoveryGoal::Name(_) => Ok(()),
-    }
 }
 
 /// The text that a goal is typed as.

@@ -6,6 +6,7 @@
 
 pub mod column;
 pub mod compare_dialog;
+mod context;
 pub mod dialog;
 pub(super) mod distinction;
 pub mod events;
@@ -27,6 +28,7 @@ mod node;
 pub mod notice;
 pub mod owner;
 mod past;
+mod paused;
 pub mod preview;
 mod restore_points;
 pub mod runs;
@@ -42,7 +44,6 @@ pub mod wizard;
 
 use super::{
     action::Action,
-    keymap::KeyContext,
     layout::{Layout, layout},
     ports::{Catalog, ConsoleOptions, EndReason, Ending},
 };
@@ -64,7 +65,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use table::Tables;
 use tree::{Node, Tree, TreeData};
 use tui_input::Input;
-use wizard::{Wizard, WizardPage};
+use wizard::Wizard;
 
 /// Which pane the keys go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,52 +261,6 @@ impl Model {
     /// Where the parts of the screen are.
     pub fn layout(&self) -> Layout {
         layout(self.size.0, self.size.1, self.focus == Focus::Preview, self.wide)
-    }
-
-    /// Where keys go.
-    pub fn key_context(&self) -> KeyContext {
-        match self.overlays.last() {
-            Some(Overlay::Menu(_) | Overlay::Copy(_)) => return KeyContext::Menu,
-            Some(
-                Overlay::Cancel(_)
-                | Overlay::Confirm(_)
-                | Overlay::StopRun(_)
-                | Overlay::StartJob(_)
-                | Overlay::Plan(_),
-            ) => {
-                return KeyContext::Confirmation;
-            }
-            Some(Overlay::Report(_) | Overlay::Help(_)) => return KeyContext::TextView,
-            Some(Overlay::Compare(state)) => return state.context(),
-            Some(Overlay::Palette(_)) => return KeyContext::Palette,
-            Some(Overlay::TypeName(_)) => return KeyContext::TypeName,
-            Some(Overlay::Take(_)) => return KeyContext::Destination,
-            Some(Overlay::Goal(page)) if page.takes_text() => return KeyContext::GoalText,
-            Some(Overlay::Goal(_)) => return KeyContext::Goal,
-            None => {}
-        }
-        if let Some(wizard) = &self.wizard {
-            return match wizard.page {
-                WizardPage::Instances => KeyContext::Instances,
-                WizardPage::Points { .. } => KeyContext::Points,
-                WizardPage::Plan => KeyContext::Plan,
-                WizardPage::Form if wizard.form.field().is_text() => KeyContext::FormText,
-                WizardPage::Form => KeyContext::Form,
-            };
-        }
-        if self.typing.is_some() {
-            return KeyContext::Filter;
-        }
-        if self.on_log() && self.preview.page.typed.is_some() { KeyContext::LogInput } else { self.main_context() }
-    }
-
-    /// Where the actions of the action bar, a menu and the palette are carried out.
-    pub fn main_context(&self) -> KeyContext {
-        match self.focus {
-            Focus::Tree => KeyContext::Tree,
-            Focus::Preview if self.on_log() => KeyContext::Log,
-            Focus::Preview => KeyContext::Preview,
-        }
     }
 
     /// Whether the keys go to the log of a session.

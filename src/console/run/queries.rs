@@ -2,7 +2,7 @@
 
 use crate::{
     console::{
-        message::{Message, Query},
+        message::{Browsed, Message, Query},
         model::preview::LOG_BYTES,
         ports::{EventHistory, Ports},
     },
@@ -61,6 +61,13 @@ pub(super) fn run_query(ports: &Ports, query: Query, by: &Who) -> BoxFuture<'sta
         }
         Query::Places(ticket, wanted) => {
             (ports.places)(wanted).map(move |found| Message::Proposed(ticket, found)).boxed()
+        }
+        Query::AskPaused(session, address) => {
+            let names = |found: Result<Browsed, Failure>| match found.map_err(|failure| failure.to_string())? {
+                Browsed::Databases(found) => Ok(found.into_iter().map(|one| one.name).collect()),
+                Browsed::Schemas(_) | Browsed::Relations(_) | Browsed::Table { .. } => Ok(Vec::new()),
+            };
+            (ports.browse)(address, None).map(move |found| Message::PausedAnswered(session, names(found))).boxed()
         }
         Query::Window(ticket, key) => {
             (ports.window)(key).map(move |found| Message::Window(ticket, Box::new(found))).boxed()

@@ -65,6 +65,7 @@ fn of_session(model: &Model, session: &Session) -> Vec<(&'static str, String)> {
     items.extend(session.order().directory().map(|directory| ("path", quoted(directory))));
     items.push(("uuid", session.uuid().to_string()));
     items.push(("command that shows it", format!("{program} session show {}", session.uuid())));
+    items.extend(session.paused_server().map(|server| ("psql command", server.address.psql("postgres"))));
     items.extend(session.open_at().map(|open| ("psql command", open.psql("postgres"))));
     items.extend(port(model, session).map(|port| ("psql command", format!("psql -p {port} -d postgres"))));
     items.extend(

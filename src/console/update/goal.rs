@@ -16,6 +16,8 @@ use crate::{
         },
     },
     domain::{Failure, NearbyCommits, RecoveryTimeline, WalWindow},
+    machine::{Resume, Scope},
+    manager::SessionAction,
 };
 use std::sync::Arc;
 use tui_input::Input;
@@ -109,7 +111,10 @@ fn accept(model: &mut Model, page: &GoalPage, found: &Reachable) -> Vec<Intent> 
             wizard.form.problem = None;
             Vec::new()
         }
-        GoalPurpose::GoOn(..) => Vec::new(),
+        GoalPurpose::GoOn(session) => {
+            let resume = Resume::GoOn { goal: page.wish.goal.clone(), inclusive: page.wish.inclusive };
+            vec![Intent::Act(SessionAction::Resume(resume), Scope::Sessions(vec![session.id()]))]
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Actions on the main screen: moving about, marking, filtering, opening; acts on sessions are in `sessions`.
 
 use super::{
-    compare, copy, explore, jobs, log, marks, palette, points, server, sessions, tables, take, verify, wizard,
+    compare, copy, explore, jobs, log, marks, palette, paused, points, server, sessions, tables, take, verify, wizard,
 };
 use crate::{
     console::{
@@ -44,6 +44,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Intent> {
         Action::Stop if model.selected_run().is_some() => return jobs::ask_stop(model),
         Action::Stop if model.explored().is_some() => explore::ask_close(model),
         Action::Stop => server::ask_stop(model),
+        Action::GoOn => return paused::ask_goal(model),
+        Action::Promote => paused::ask_promote(model),
+        Action::StopHere => paused::ask_stop_here(model),
+        Action::AskServer => return paused::ask_server(model),
         Action::StartJob => return jobs::ask_start(model),
         Action::TakeOut => take::ask(model),
         Action::Compare => compare::ask(model),

@@ -18,6 +18,7 @@ mod next;
 mod overlays;
 mod owner;
 mod palette;
+mod paused;
 mod points;
 mod server;
 mod sessions;
@@ -120,6 +121,7 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
             Vec::new()
         }
         Message::OrderPlanned(ticket, plan) => explore::planned(model, ticket, *plan),
+        Message::PausedAnswered(id, answer) => paused::answered(model, id, answer),
         Message::Window(ticket, found) => goal::window_read(model, ticket, *found),
         Message::Commits(ticket, found) => goal::commits_read(model, ticket, *found),
         Message::JobPlanned(ticket, plan) => {

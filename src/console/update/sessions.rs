@@ -85,6 +85,9 @@ pub(super) fn menu(model: &mut Model) {
     actions.extend(situation.force.is_ready().then_some(Action::Force));
     actions.extend(situation.dismiss.is_ready().then_some(Action::Dismiss));
     actions.extend((situation.stop.is_ready() && !of_job).then_some(Action::Stop));
+    if situation.resume.is_ready() {
+        actions.extend([Action::GoOn, Action::Promote, Action::StopHere, Action::AskServer, Action::Copy]);
+    }
     if on_session {
         actions.extend([Action::Progress, Action::Log, Action::Request, Action::Events]);
     }

@@ -1,6 +1,6 @@
 //! How a session has come along: its steps, its speed, its attempts with their causes; side by side where there is room.
 
-use super::widgets;
+use super::{gauges, widgets};
 use crate::{
     console::{
         format,
@@ -77,7 +77,7 @@ fn steps(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<L
 
 /// The speed of the last minutes, of a session that reads or writes files.
 fn speed(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
+    let copying = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal | Step::Replay));
     let running = matches!(session.phase(), Phase::Running { .. });
     let Some(history) = model.history(session.id()).filter(|_| copying && running) else { return Vec::new() };
     // A bar is two seconds: sixty of them are the last two minutes.
@@ -87,7 +87,10 @@ fn speed(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<L
 /// How fast it is now, and since the step began.
 fn averages(model: &Model, session: &Session, brush: &Brush) -> Option<Line<'static>> {
     let progress = session.progress();
-    let moved = progress.bytes_done.0.saturating_sub(progress.bytes_reused.0);
+    let moved = match progress.wal {
+        Some(wal) => wal.at.0.saturating_sub(wal.start.0),
+        None => progress.bytes_done.0.saturating_sub(progress.bytes_reused.0),
+    };
     let spent = running_for(session, model.now())?.as_secs_f64();
     let average = (spent >= 1.0 && moved > 0).then(|| format!("{} average", format::rate(moved as f64 / spent)));
     let current = model.rate(session).map(|rate| format!("{} now", format::rate(rate)));
@@ -108,10 +111,11 @@ fn spark(bars: &[u64], brush: &Brush) -> Line<'static> {
 fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush: &Brush) -> Line<'static> {
     let glyphs = &brush.glyphs;
     let (sign, role, time, detail) = match session.step(step) {
-        StepState::Pending => (glyphs.pending, Role::Dim, String::new(), String::new()),
+        StepState::Pending => (glyphs.pending, Role::Dim, String::new(), goal(session, step)),
         StepState::Running { detail } => {
             let time = running_for(session, now).map_or_else(String::new, format::duration);
-            (glyphs.running, Role::Running, time, detail.clone())
+            let detail = if detail.is_empty() { goal(session, step) } else { detail.clone() };
+            (glyphs.running, Role::Running, time, detail)
         }
         StepState::Done { took, detail } => (glyphs.done, Role::Done, format::duration(*took), detail.clone()),
         StepState::Skipped { reason } => (glyphs.skipped, Role::Dim, String::new(), format!("skipped: {reason}")),
@@ -127,6 +131,14 @@ fn step_line(session: &Session, step: Step, now: Timestamp, width: usize, brush:
         brush.span(Role::Text, format!("{time:>8}  ")),
         brush.span(Role::Dim, detail),
     ])
+}
+
+/// How far replay is to go, where that is beyond the backup's own end.
+fn goal(session: &Session, step: Step) -> String {
+    match gauges::planned(session) {
+        Some(plan) if step == Step::Replay => format!("to {}", plan.goal),
+        Some(_) | None => String::new(),
+    }
 }
 
 /// How long the running step has run: the attempt's time without that of the steps before it.

@@ -65,7 +65,7 @@ fn title(page: &GoalPage) -> String {
 fn lines(page: &GoalPage, width: usize, brush: &Brush) -> (Vec<Line<'static>>, usize) {
     let judged = page.judged();
     let mut lines = Vec::new();
-    if let GoalPurpose::GoOn(_, from) = &page.purpose {
+    if let Some((_, from)) = page.paused() {
         let committed = from.committed.map_or_else(String::new, |at| format!(", last commit {}", moment(at)));
         lines.extend(widgets::wrapped(&format!("Paused at {}{committed}", from.at), width, 0, Role::Text, brush));
     }
@@ -116,8 +116,6 @@ fn field(page: &GoalPage, row: GoalRow, found: Option<&Reachable>, width: usize,
         GoalRow::Value => match (page.text(), &page.wish.goal) {
             (Some(input), _) => {
                 spans.extend(widgets::input(input, room.min(40), has_keys, brush));
-                let read = page.read_as.as_ref().filter(|_| has_keys);
-                spans.extend(read.map(|read| brush.span(Role::Dim, format!("  {}", format::clean(read)))));
                 return Line::from(spans);
             }
             (None, RecoveryGoal::Name(name)) => printable(name),
@@ -206,6 +204,9 @@ fn verdict(page: &GoalPage, judged: &Result<Reachable, String>, width: usize, br
         text = format!("{text}; from backup {}", printable(base));
     }
     let mut lines = widgets::hung(&text, width, 2, Role::Done, brush);
+    if let Some(read) = page.read_as.as_ref().filter(|_| page.row == GoalRow::Value) {
+        lines.extend(widgets::hung(&format!("  read as {read}"), width, 2, Role::Dim, brush));
+    }
     if let Some(doubt) = &found.doubt {
         lines.extend(widgets::hung(&format!("{} {doubt}", brush.glyphs.warning), width, 2, Role::Waiting, brush));
     }

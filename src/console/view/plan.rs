@@ -52,6 +52,9 @@ pub(super) fn lines(plan: &RestorePlan, width: usize, brush: &Brush) -> Vec<Line
         tell("Tablespace", format!("{}: {to} (was {from})", one.oid));
     }
     tell("WAL", wal(&files.wal));
+    for (name, text) in plan.recovery.iter().flat_map(|recovery| recovery.rows()) {
+        tell(&capitalized(name), text);
+    }
     tell(
         "Server",
         match &plan.server {

@@ -1,30 +1,27 @@
 //! The Progress page of a session: head line, gauges, numbers, speed, steps, attempts with their causes.
 
-use super::{course, states, widgets};
+use super::{course, gauges, paused, states, widgets};
 use crate::{
     console::{
         action::Action,
         format,
-        model::{Model, history::Left},
+        model::Model,
         theme::{Brush, Role},
     },
-    domain::{
-        BackupForm, BackupSource, Compression, Damage, Disposed, LeftServer, Order, Outcome, Rate, RunningServer,
-        Verification, quantity::many,
-    },
+    domain::{Damage, Disposed, LeftServer, Outcome, RunningServer, Verification, quantity::many},
     machine::{CancelStage, Cause, Phase, Session, session::Urgency},
 };
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use std::path::Path;
 
 /// The page.
 pub(super) fn lines(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     let mut lines = head(model, session, width, brush);
     lines.extend(trouble(model, session, width, brush));
+    lines.extend(paused::lines(model, session, width, brush));
     lines.extend(outcome(session, width, brush));
     lines.extend(left_server(model, session, width, brush));
-    lines.extend(gauges(session, width, brush));
-    lines.extend(numbers(model, session, width, brush));
+    lines.extend(gauges::lines(model, session, width, brush));
     lines.extend(course::lines(model, session, width, brush));
     lines
 }
@@ -177,97 +174,4 @@ fn damages(found: &Verification, width: usize, brush: &Brush) -> Vec<Line<'stati
     let unchecked = found.unchecked.iter().map(|what| format!("Not verified: {what}"));
     lines.extend(unchecked.flat_map(|what| widgets::wrapped(&what, width, 2, Role::Text, brush)));
     lines
-}
-
-/// Copy and replay are two gauges of one time line (S5).
-fn gauges(session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let progress = session.progress();
-    if session.bytes_total().0 == 0 {
-        return Vec::new();
-    }
-    // Two columns of name, five of percent, and air.
-    let room = width.saturating_sub(14).clamp(4, 60);
-    let line = |name: &'static str, ratio: f64, role: Role| {
-        let mut spans = vec![brush.span(Role::Dim, format!("{name:<5}"))];
-        spans.extend(widgets::gauge(ratio, room, role, brush));
-        spans.push(brush.span(Role::Text, format!("  {}", format::percent(ratio))));
-        Line::from(spans)
-    };
-    let bytes = match session.order() {
-        Order::Verify(_) => "Read",
-        Order::Items(_) => "Take",
-        Order::Restore(_) | Order::Backup(_) | Order::Explore(_) => "Copy",
-    };
-    let mut lines = vec![line(bytes, session.ratio(), Role::Gauge)];
-    lines.extend(progress.wal.map(|wal| line("WAL", wal.ratio(), Role::Replay)));
-    lines
-}
-
-fn numbers(model: &Model, session: &Session, width: usize, brush: &Brush) -> Vec<Line<'static>> {
-    let progress = session.progress();
-    if session.bytes_total().0 == 0 {
-        return Vec::new();
-    }
-    let now = model.moment();
-    let mut parts = vec![format!("{} of {}", session.bytes_done(), session.bytes_total())];
-    if progress.files_total > 0 {
-        let what = if matches!(session.order(), Order::Items(_)) { "tables" } else { "files" };
-        let (done, total) = (format::count(progress.files_done), format::count(progress.files_total));
-        parts.push(format!("{done} of {total} {what}"));
-    }
-    if let Some(wal) = progress.wal {
-        parts = vec![format!("WAL {} of {}", wal.at, wal.stop)];
-    }
-    let running = matches!(session.phase(), Phase::Running { .. });
-    let mut lines = Vec::new();
-    if let Some(rate) = model.rate(session).filter(|_| running) {
-        let rate = format::rate(rate);
-        parts.push(match read_limit(session.order()) {
-            // The limit is on what is read from the repository.
-            Some(limit) => format!("{rate} unpacked (reads at most {limit})"),
-            None => rate,
-        });
-    }
-    let time = match model.left(session).filter(|_| running) {
-        Some(Left::Range(fast, slow)) => {
-            let (fast, slow) = (format::coarse(fast), format::coarse(slow));
-            Some((
-                if fast == slow { format!("about {slow} left") } else { format!("{fast} to {slow} left") },
-                Role::Text,
-            ))
-        }
-        Some(Left::Stalled(since)) => {
-            let ago = format::coarse(format::between(since.steady, now.steady));
-            Some((format!("stalled since {} ({ago})", format::clock(since.wall)), Role::Waiting))
-        }
-        Some(Left::Hidden) | None => None,
-    };
-    if progress.bytes_reused.0 > 0 {
-        parts.push(format!("{} reused", progress.bytes_reused));
-    }
-    let mut line = Line::default();
-    for (text, role) in parts.into_iter().map(|text| (text, Role::Text)).chain(time) {
-        let gap = if line.spans.is_empty() { "" } else { "   " };
-        if line.width() + gap.len() + format::width(&text) > width && !line.spans.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        } else {
-            line.push_span(Span::raw(gap));
-        }
-        line.push_span(brush.span(role, text));
-    }
-    lines.push(line);
-    lines
-}
-
-/// The limit on what is read, where that is less than what is written: of packed archives.
-fn read_limit(order: &Order) -> Option<Rate> {
-    let point = order.point()?;
-    let packed = matches!(
-        point.source,
-        BackupSource::BaseBackup {
-            form: BackupForm::Tar(Compression::Gzip | Compression::Lz4 | Compression::Zstd),
-            ..
-        }
-    );
-    order.max_rate().filter(|_| packed)
 }

@@ -11,7 +11,7 @@ use crate::{
         model::Model,
         theme::{Brush, Role},
     },
-    domain::{MissingWal, Order, Plan},
+    domain::{AtTarget, MissingWal, Order, Plan},
     machine::Session,
 };
 use ratatui::text::Line;
@@ -64,6 +64,17 @@ fn order(order: &Order, width: usize, brush: &Brush) -> Vec<Line<'static>> {
     }
     if let Some(directory) = order.directory() {
         lines.extend(pair("To", &format::path(directory), width, brush));
+    }
+    if let Some(recovery) = order.recovery().filter(|recovery| recovery.goes_beyond_backup()) {
+        let exact = if recovery.inclusive { "" } else { ", without what happened exactly then" };
+        let then = match recovery.at_target {
+            AtTarget::Pause => "then pause",
+            AtTarget::Promote => "then promote",
+            AtTarget::ShutDown => "then shut down",
+        };
+        let timeline = recovery.timeline.word();
+        let text = format!("{}{exact}, on timeline {timeline}, {then}", recovery.goal);
+        lines.extend(pair("Recover to", &text, width, brush));
     }
     if let Some(cluster) = order.cluster() {
         lines.extend(pair("Port", &cluster.target.port().to_string(), width, brush));

@@ -79,7 +79,9 @@ pub(super) fn short(session: &Session, left: Option<Left>, now: Timestamp, ahead
         }
         Phase::Stuck { failure, .. } => alone(format!("stuck: {}", format::clean(&failure.cause))),
         Phase::Cancelling { stage, wish, .. } => alone(cancelling(wish, stage)),
-        Phase::Paused { at, .. } => alone(format!("paused at {}", at.at)),
+        Phase::Paused { at, .. } => {
+            alone(format!("paused at {}", at.committed.map_or_else(|| at.at.to_string(), format::clock)))
+        }
         Phase::Completed { at, outcome } => {
             let word = ended(session, outcome);
             let took = format::duration(session.elapsed(now));
@@ -207,7 +209,7 @@ pub(super) const fn gerund(step: Step) -> &'static str {
 pub(in crate::console) fn left(session: &Session, history: Option<&History>, now: Moment) -> Option<Left> {
     let progress = session.progress();
     let rest = match (session.current_step()?, progress.wal) {
-        (Step::Replay, Some(wal)) => wal.stop.0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
+        (Step::Replay, Some(wal)) => wal.end().0.checked_sub(wal.at.0).filter(|rest| *rest > 0)?,
         (Step::Copy | Step::Read | Step::Wal, _) => {
             progress.bytes_total.0.checked_sub(progress.bytes_done.0).filter(|rest| *rest > 0)?
         }
