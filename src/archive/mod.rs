@@ -26,9 +26,9 @@ pub mod restore_command;
 mod search;
 pub mod segment;
 pub mod spool;
-#[cfg(test)]
 mod stage;
 mod tail;
+#[cfg(test)]
 mod tests;
 mod timelines;
 mod window;

@@ -101,11 +101,12 @@ pub(super) fn lasting_command(
 ) -> Result<OsString, Failure> {
     // A copy of howdah, where one is needed, has to stay with the cluster.
     let program = program_for(account, restore.workspace.data)?;
-    let size = segment_size(plan)?;
+    let needed = needed(plan, cluster)?;
     let command = crate::archive::RestoreCommand {
         program: &program,
         archive: &plan.archive,
-        wal: ClusterWal { cluster, size },
+        wal: ClusterWal { cluster, size: needed.size },
+        last: Some(needed.last),
         spool: None,
         wait: None,
         standby: false,
