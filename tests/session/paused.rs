@@ -143,42 +143,45 @@ fn what_is_not_ahead_is_refused_and_nothing_is_changed() {
     assert_eq!(harness.session(1), before);
 }
 
-/// The archive of a cluster with one segment, that of the backup, whose first page says so (`XLogLongPageHeaderData`).
-fn archive_of_one_segment() -> PathBuf {
+/// The archive of a cluster: the segment of the backup and the one behind it, whose first pages say so
+/// (`XLogLongPageHeaderData`).
+fn archive_of_two_segments() -> PathBuf {
     let (directory, size) = (scratch("wal"), 16_u32 << 20);
-    let mut page = Vec::new();
-    page.extend(0xD110_u16.to_le_bytes());
-    page.extend(2_u16.to_le_bytes());
-    page.extend(1_u32.to_le_bytes());
-    page.extend(0x200_0000_u64.to_le_bytes());
-    page.extend([0; 8]);
-    page.extend(7_u64.to_le_bytes());
-    page.extend(size.to_le_bytes());
-    page.extend(8192_u32.to_le_bytes());
-    let path = directory.join("000000010000000000000002");
-    std::fs::write(&path, page).unwrap();
-    std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(size.into()).unwrap();
+    for number in [2_u64, 3] {
+        let mut page = Vec::new();
+        page.extend(0xD110_u16.to_le_bytes());
+        page.extend(2_u16.to_le_bytes());
+        page.extend(1_u32.to_le_bytes());
+        page.extend((number * u64::from(size)).to_le_bytes());
+        page.extend([0; 8]);
+        page.extend(7_u64.to_le_bytes());
+        page.extend(size.to_le_bytes());
+        page.extend(8192_u32.to_le_bytes());
+        let path = directory.join(format!("00000001000000000000000{number}"));
+        std::fs::write(&path, page).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(size.into()).unwrap();
+    }
     directory
 }
 
 #[test]
 fn a_goal_that_the_archive_does_not_lead_to_is_refused_before_the_pause_is_lost() {
-    let archive = archive_of_one_segment();
+    let archive = archive_of_two_segments();
     let harness = Harness::of([paused_with(&archive)]);
     let before = harness.session(1);
-    let ran = harness.run(&["go-on", "1", "--lsn", "0/5000000"]).expect_code(3);
+    let ran = harness.run(&["go-on", "1", "--lsn", "0/7000000"]).expect_code(3);
     ran.expect_words(&["session 1 (orders-1) was not moved on", "is behind the WAL that timeline 1 has"]);
     // Replay begins again where the backup began.
     let first = archive.join("000000010000000000000002");
     std::fs::rename(&first, archive.join("away")).unwrap();
-    let ran = harness.run(&["go-on", "1", "--lsn", "0/2000100"]).expect_code(3);
-    ran.expect_words(&["session 1 (orders-1) was not moved on", "holds no WAL segment that can be read"]);
+    let ran = harness.run(&["go-on", "1", "--lsn", "0/2000200"]).expect_code(3);
+    ran.expect_words(&["session 1 (orders-1) was not moved on", "000000010000000000000002"]);
     let input = format!("{{\"id\":1,\"uuid\":\"{}\"}}", uuid(1));
     piped(&harness, &["go-on", "-", "--latest"], &input).expect_code(3).expect_words(&["session 1 (orders-1)"]);
     assert_eq!(harness.session(1), before);
     assert!(!harness.state().join("owner.lock").exists(), "nobody was asked");
     std::fs::rename(archive.join("away"), &first).unwrap();
-    done(harness.run(&["go-on", "1", "--lsn", "0/2000100"]));
+    done(harness.run(&["go-on", "1", "--lsn", "0/2000200"]));
     assert!(history(&harness, 1).contains("recovery goes on to a later goal"));
 }
 
