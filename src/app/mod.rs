@@ -35,6 +35,7 @@ mod recovery;
 mod replay;
 mod requests;
 pub mod restore;
+mod resume;
 mod run;
 mod session;
 mod state_directory;

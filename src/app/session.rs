@@ -6,7 +6,7 @@ use super::{
     ownership,
     proposals::{Choices, Proposing, Taken},
     replay::{self, Wanted},
-    requests,
+    requests, resume as app_resume,
 };
 use crate::{
     catalog,
@@ -18,7 +18,7 @@ use crate::{
         session::{
             Reading, SessionError, VerbContext,
             act::{self, Selection},
-            args::{CancelArgs, ResumeArgs, SessionArgs, SessionVerb, StartArgs},
+            args::{CancelArgs, SessionArgs, SessionVerb, StartArgs},
             cancel::{self, FORCED_LIMIT, Forced, Waited},
             events, list, log, message,
             name::SessionSelector,
@@ -95,11 +95,11 @@ fn dispatch(context: &AppContext, args: &SessionArgs, streams: &mut Streams<'_>)
         SessionVerb::Start(args) => started(context, reader, args, streams)?,
         SessionVerb::Retry(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Retry, streams)?,
         SessionVerb::GoOn(args) => {
-            let (resume, _) = resume::go_on(args, around.clock.now(), &zones())?;
-            resumed(context, reader, &args.which, resume, (&around, streams))?
+            let how = resume::go_on(args, around.clock.now(), &zones())?;
+            app_resume::run(context, reader, (&args.which, how), &around, streams)?
         }
-        SessionVerb::Promote(args) => resumed(context, reader, args, Resume::Promote, (&around, streams))?,
-        SessionVerb::StopHere(args) => resumed(context, reader, args, Resume::StopHere, (&around, streams))?,
+        SessionVerb::Promote(args) => app_resume::run(context, reader, (args, Resume::Promote), &around, streams)?,
+        SessionVerb::StopHere(args) => app_resume::run(context, reader, (args, Resume::StopHere), &around, streams)?,
         SessionVerb::Dismiss(args) => act_on(context, reader, args.session.as_ref(), &SessionAction::Dismiss, streams)?,
         SessionVerb::Recover(args) if args.sessions.is_empty() && !args.all => {
             recover::list(reader, args.json, streams)?
@@ -153,27 +153,6 @@ fn carry_out(
         return Ok(exit(selection.refused));
     }
     steer(context, async |owner| Ok(exit(act::carry_out(owner, (act, by), selection, streams).await?.refused)))
-}
-
-fn resumed(
-    context: &AppContext,
-    reader: &mut Reader,
-    args: &ResumeArgs,
-    resume: Resume,
-    (around, streams): (&VerbContext<'_>, &mut Streams<'_>),
-) -> anyhow::Result<Exit> {
-    let (by, act, now) = (who(), &SessionAction::Resume(resume), around.clock.now());
-    let selection = act::select(reader, Some(&args.session), (act, &by, now), &mut io::stdin().lock(), streams)?;
-    if selection.scopes.is_empty() {
-        return Ok(exit(selection.refused));
-    }
-    steer(context, async |owner| {
-        let around = VerbContext { pause: &after_interval, form: around.form.clone(), ..*around };
-        let around = &around;
-        let result = act::carry_out(owner, (act, &by), selection, streams).await?;
-        let ended = if args.wait { resume::wait(reader, &result.done, around, streams)? } else { Exit::Done };
-        Ok(ended.max(exit(result.refused)))
-    })
 }
 
 fn cancelled(
@@ -288,12 +267,12 @@ fn for_one_instance(how: &RestoreOptions) -> Option<&'static str> {
     given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
 }
 
-const fn exit(refused: bool) -> Exit {
+pub(super) const fn exit(refused: bool) -> Exit {
     if refused { Exit::Refused } else { Exit::Done }
 }
 
 /// Waits until the next look is due, whether anybody reads stdout or not.
-fn after_interval() -> Reading {
+pub(super) fn after_interval() -> Reading {
     std::thread::sleep(POLL_INTERVAL);
     Reading::GoesOn
 }

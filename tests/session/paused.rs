@@ -4,7 +4,7 @@ use crate::{
     harness::{Harness, Life, uuid},
     piping::piped,
     sample,
-    support::howdah::Ran,
+    support::{howdah::Ran, place::scratch},
 };
 use howdah::{
     domain::{
@@ -15,11 +15,12 @@ use howdah::{
     process,
 };
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 const AT: &str = "0/2000100, last commit 2026-11-20 02:00:00 UTC; it answered: PostgreSQL 15.4";
 
-/// A session that is paused at a time, before a server of this mark.
-fn paused_before(number: u64, mark: ProcessMark) -> Life {
+/// A session that is paused at a time, before a server of this mark, with WAL from here.
+fn paused_before(number: u64, mark: ProcessMark, archive: Option<&Path>) -> Life {
     let address = ServerAddress {
         sockets: "/tmp/howdah-s".into(),
         port: Port::new(5432).unwrap(),
@@ -34,7 +35,7 @@ fn paused_before(number: u64, mark: ProcessMark) -> Life {
         timeline: RecoveryTimeline::Latest,
         at_target: AtTarget::Pause,
         standby_of: None,
-        archive: Some("/srv/wal/shop".into()),
+        archive: archive.map(Path::to_owned),
     };
     let life = Life::recovering(number, recovery);
     life.running().over(End::Paused(PausePoint { server, ..sample::pause_point() }), 30)
@@ -42,7 +43,12 @@ fn paused_before(number: u64, mark: ProcessMark) -> Life {
 
 /// The same before a server that stands as long as this test does.
 fn paused(number: u64) -> Life {
-    paused_before(number, process::mark(std::process::id()).unwrap())
+    paused_before(number, process::mark(std::process::id()).unwrap(), None)
+}
+
+/// The same with WAL from here.
+fn paused_with(archive: &Path) -> Life {
+    paused_before(1, process::mark(std::process::id()).unwrap(), Some(archive))
 }
 
 #[track_caller]
@@ -61,7 +67,7 @@ fn is_paused(harness: &Harness, number: u64) -> bool {
 
 #[test]
 fn a_pause_is_shown_with_where_it_is_and_what_can_be_done() {
-    let harness = Harness::of([paused(1)]);
+    let harness = Harness::of([paused_with(Path::new("/srv/wal/shop"))]);
     let commands = "howdah session go-on 1 --time ...";
     let shown = harness.run(&["show", "1"]).expect_code(0);
     shown.expect_words(&[
@@ -91,7 +97,7 @@ fn a_pause_is_shown_with_where_it_is_and_what_can_be_done() {
 #[test]
 fn a_server_that_is_gone_while_nobody_owns_the_sessions_is_shown_as_lost() {
     let own = process::mark(std::process::id()).unwrap();
-    let harness = Harness::of([paused_before(1, ProcessMark { started: own.started + 1, ..own })]);
+    let harness = Harness::of([paused_before(1, ProcessMark { started: own.started + 1, ..own }, None)]);
     let shown = harness.run(&["show", "1"]).expect_code(0);
     shown.expect_words(&["lost (paused)", "will go on when an owner is there"]);
     assert_eq!(harness.run(&["list", "--json"]).json()[0]["lost"], true);
@@ -135,6 +141,48 @@ fn what_is_not_ahead_is_refused_and_nothing_is_changed() {
     harness.run(&["go-on", "--latest"]).expect_code(2);
     harness.run(&["promote"]).expect_code(2);
     assert_eq!(harness.session(1), before);
+}
+
+/// The archive of a cluster: the segment of the backup and the one behind it, whose first pages say so
+/// (`XLogLongPageHeaderData`).
+fn archive_of_two_segments() -> PathBuf {
+    let (directory, size) = (scratch("wal"), 16_u32 << 20);
+    for number in [2_u64, 3] {
+        let mut page = Vec::new();
+        page.extend(0xD110_u16.to_le_bytes());
+        page.extend(2_u16.to_le_bytes());
+        page.extend(1_u32.to_le_bytes());
+        page.extend((number * u64::from(size)).to_le_bytes());
+        page.extend([0; 8]);
+        page.extend(7_u64.to_le_bytes());
+        page.extend(size.to_le_bytes());
+        page.extend(8192_u32.to_le_bytes());
+        let path = directory.join(format!("00000001000000000000000{number}"));
+        std::fs::write(&path, page).unwrap();
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(size.into()).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn a_goal_that_the_archive_does_not_lead_to_is_refused_before_the_pause_is_lost() {
+    let archive = archive_of_two_segments();
+    let harness = Harness::of([paused_with(&archive)]);
+    let before = harness.session(1);
+    let ran = harness.run(&["go-on", "1", "--lsn", "0/7000000"]).expect_code(3);
+    ran.expect_words(&["session 1 (orders-1) was not moved on", "is behind the WAL that timeline 1 has"]);
+    // Replay begins again where the backup began.
+    let first = archive.join("000000010000000000000002");
+    std::fs::rename(&first, archive.join("away")).unwrap();
+    let ran = harness.run(&["go-on", "1", "--lsn", "0/2000200"]).expect_code(3);
+    ran.expect_words(&["session 1 (orders-1) was not moved on", "000000010000000000000002"]);
+    let input = format!("{{\"id\":1,\"uuid\":\"{}\"}}", uuid(1));
+    piped(&harness, &["go-on", "-", "--latest"], &input).expect_code(3).expect_words(&["session 1 (orders-1)"]);
+    assert_eq!(harness.session(1), before);
+    assert!(!harness.state().join("owner.lock").exists(), "nobody was asked");
+    std::fs::rename(archive.join("away"), &first).unwrap();
+    done(harness.run(&["go-on", "1", "--lsn", "0/2000200"]));
+    assert!(history(&harness, 1).contains("recovery goes on to a later goal"));
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl World {
         let fails = draw.is_multiple_of(4);
         let cause = || "the journal is locked by another program\u{1b}[2J".to_owned();
         Some(match intent {
-            Intent::Act(act, scope) => Message::Acted(act, self.act(act, &scope, draw)),
+            Intent::Act(act, scope) => Message::Acted(act.clone(), self.act(act, &scope, draw)),
             Intent::Start(orders) => Message::Started(self.start(&orders, draw)),
             Intent::RefreshCatalog => Message::Catalog(Arc::new(self.catalog())),
             Intent::Suspend => Message::NotSuspended,

@@ -14,12 +14,12 @@ use crate::{
     machine::Resume,
 };
 
-/// What `howdah session go-on` asks for, and how a time was read.
-pub fn go_on(args: &GoOnArgs, now: Timestamp, zones: &Zones) -> Result<(Resume, Option<String>), SessionError> {
+/// What `howdah session go-on` asks for.
+pub fn go_on(args: &GoOnArgs, now: Timestamp, zones: &Zones) -> Result<Resume, SessionError> {
     let named = args.to.goal(now, zones).map_err(|error| SessionError::Refused(error.to_string()))?;
     let needed = || SessionError::Usage("name the goal: --time, --latest, --lsn, --xid or --restore-point".to_owned());
-    let (goal, read_as) = named.ok_or_else(needed)?;
-    Ok((Resume::GoOn { goal, inclusive: !args.to.exclusive }, read_as))
+    let (goal, _) = named.ok_or_else(needed)?;
+    Ok(Resume::GoOn { goal, inclusive: !args.to.exclusive })
 }
 
 /// Waits until none of them goes on by itself; the end that a person must know of first.
