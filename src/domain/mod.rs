@@ -43,6 +43,7 @@ pub mod upgrade;
 pub mod verification;
 pub mod who;
 pub mod window;
+mod window_choice;
 pub mod workload;
 
 pub use backup::{BackupFacts, BackupForm, BackupSource, Compression, RestorePoint};

@@ -1,0 +1,153 @@
+//! Which restore point to take for a goal, by the window alone.
+//!
+//! Promises: the newest one that can reach the goal on the timeline that is wished, with nothing missing between; where none
+//! can, a sentence that says what would be possible. Never: takes one that could reach the goal only if it lies where
+//! nobody has looked, while another could as well.
+
+use super::{
+    Edge, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timestamp, WalWindow,
+    instance::printable, recovery::moment,
+};
+use std::cmp::Reverse;
+
+/// Whether a span reaches a goal.
+enum Reach {
+    Yes,
+    /// The goal is before the restore point's own end.
+    Before,
+    /// It is behind what can be replayed.
+    Behind,
+    /// Only replay shows it.
+    Unknown,
+}
+
+impl WalWindow {
+    /// The span that a recovery would take: of the newest restore point that can reach the goal, or of the one that is named.
+    ///
+    /// # Errors
+    ///
+    /// A printable sentence with what would be possible.
+    pub fn choose(&self, wish: &Recovery, label: Option<&str>) -> Result<&RecoverableSpan, String> {
+        let mut spans: Vec<&RecoverableSpan> = self.spans.iter().filter(|span| is_on(span, wish.timeline)).collect();
+        if let Some(label) = label {
+            spans.retain(|span| span.label == label);
+        }
+        if spans.is_empty() {
+            return Err(self.nothing(wish, label));
+        }
+        // Of one restore point the newest timeline, of all the newest restore point.
+        spans.sort_by_key(|span| Reverse((span.from.lsn, span.path.last().copied())));
+        let newest_path = |span: &&RecoverableSpan| match wish.timeline {
+            RecoveryTimeline::Latest => self.newest_of(&span.label) == span.path.last().copied(),
+            RecoveryTimeline::Current | RecoveryTimeline::Number(_) => true,
+        };
+        let candidates: Vec<&RecoverableSpan> = spans.iter().copied().filter(newest_path).collect();
+        let reached = candidates.iter().find(|span| matches!(self.reaches(span, wish), Reach::Yes));
+        if let Some(span) = reached {
+            return Ok(span);
+        }
+        let unknown: Vec<&RecoverableSpan> =
+            candidates.iter().copied().filter(|span| matches!(self.reaches(span, wish), Reach::Unknown)).collect();
+        match unknown.as_slice() {
+            [] => Err(self.refusal(&candidates, wish)),
+            [only] => Ok(only),
+            [..] => Err(format!(
+                "whether a restore point is older than {} shows only in replay, and there are {}: name one",
+                wish.goal,
+                unknown.len()
+            )),
+        }
+    }
+
+    fn newest_of(&self, label: &str) -> Option<super::Timeline> {
+        self.spans.iter().filter(|span| span.label == label).filter_map(|span| span.path.last().copied()).max()
+    }
+
+    fn reaches(&self, span: &RecoverableSpan, wish: &Recovery) -> Reach {
+        let ends = matches!(span.ends_by, SpanEnd::EndOfArchive);
+        match &wish.goal {
+            RecoveryGoal::Consistent | RecoveryGoal::Immediate => Reach::Yes,
+            RecoveryGoal::Latest if ends && span.last_record.is_some() => Reach::Yes,
+            RecoveryGoal::Time(at) => reaches_time(span, *at, wish.inclusive),
+            RecoveryGoal::Lsn(at) if *at < span.from.lsn => Reach::Before,
+            RecoveryGoal::Lsn(at) if *at <= span.to.lsn => Reach::Yes,
+            RecoveryGoal::Latest | RecoveryGoal::Lsn(_) => Reach::Behind,
+            RecoveryGoal::Xid(_) => Reach::Unknown,
+            RecoveryGoal::Name(name) => {
+                let mut found = self.restore_points.iter().filter(|point| {
+                    point.name == *name && span.path.contains(&point.timeline) && point.lsn <= span.to.lsn
+                });
+                let is_known = self.restore_points.iter().any(|point| point.name == *name);
+                match (found.any(|point| span.from.lsn <= point.lsn), is_known) {
+                    (true, _) => Reach::Yes,
+                    (false, true) => Reach::Behind,
+                    (false, false) => Reach::Unknown,
+                }
+            }
+        }
+    }
+
+    fn nothing(&self, wish: &Recovery, label: Option<&str>) -> String {
+        let of = label.map_or_else(|| "no restore point".to_owned(), |label| format!("the restore point {label} not"));
+        let mut others: Vec<String> =
+            self.spans.iter().filter_map(|span| span.path.last().map(ToString::to_string)).collect();
+        others.sort();
+        others.dedup();
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        let timeline = wish.timeline.word();
+        printable(&format!(
+            "{of} can be recovered on timeline {timeline} with this archive; timelines that can be: {others}"
+        ))
+    }
+
+    fn refusal(&self, spans: &[&RecoverableSpan], wish: &Recovery) -> String {
+        let before = spans.iter().all(|span| matches!(self.reaches(span, wish), Reach::Before));
+        let why = if before { "is before the end of the oldest backup" } else { "cannot be reached" };
+        let missing = spans.iter().find_map(|span| match &span.ends_by {
+            SpanEnd::Gap { segment } => Some(format!(": the segment {segment} is missing")),
+            SpanEnd::Unusable { segment, why } => Some(format!(": the segment {segment} cannot be used, {why}")),
+            SpanEnd::EndOfArchive => None,
+        });
+        let missing = missing.filter(|_| !before).unwrap_or_default();
+        let mut possible: Vec<String> =
+            spans.iter().rev().map(|span| format!("{} {}", span.label, range(span))).collect();
+        let left = possible.len().saturating_sub(MAX_NAMED);
+        // The newest are the likeliest to be meant.
+        possible.drain(..left);
+        let older = if left > 0 { format!(", and {left} older") } else { String::new() };
+        printable(&format!("{} {why}{missing}; possible are: {}{older}", wish.goal, possible.join("; ")))
+    }
+}
+
+/// Restore points that a sentence names.
+const MAX_NAMED: usize = 5;
+
+fn is_on(span: &RecoverableSpan, wish: RecoveryTimeline) -> bool {
+    match wish {
+        RecoveryTimeline::Latest => true,
+        RecoveryTimeline::Current => span.path.len() == 1,
+        RecoveryTimeline::Number(number) => span.path.last() == Some(&number),
+    }
+}
+
+fn reaches_time(span: &RecoverableSpan, at: Timestamp, inclusive: bool) -> Reach {
+    let is_before =
+        |from: Edge| from.at.is_some_and(|from_at| at < from_at || (!inclusive && from.exact && at == from_at));
+    if is_before(span.from) {
+        return Reach::Before;
+    }
+    match span.to.at {
+        Some(to) if at <= to => Reach::Yes,
+        Some(_) => Reach::Behind,
+        None => Reach::Unknown,
+    }
+}
+
+fn range(span: &RecoverableSpan) -> String {
+    let shown = |edge: Edge| match edge.at {
+        Some(at) if edge.exact => moment(at),
+        Some(at) => format!("about {}", moment(at)),
+        None => format!("LSN {}", edge.lsn),
+    };
+    format!("from {} to {} (LSN {} to {})", shown(span.from), shown(span.to), span.from.lsn, span.to.lsn)
+}
