@@ -138,14 +138,7 @@ impl Choice {
         let wish = &self.recovery;
         match (&wish.goal, &self.archive) {
             (RecoveryGoal::Consistent, _) | (_, None) => Recovery::to_consistency(),
-            (goal, Some(archive)) => Recovery {
-                goal: goal.clone(),
-                inclusive: wish.inclusive,
-                timeline: wish.timeline,
-                at_target: wish.at_target,
-                standby_of: None,
-                archive: Some(archive.directory.clone()),
-            },
+            (_, Some(archive)) => wish.recovery(&archive.directory),
         }
     }
 }

@@ -4,9 +4,10 @@
 //! calls a goal possible whose WAL is missing.
 
 use crate::domain::{
-    AtTarget, Lsn, NearbyCommits, RecoverableSpan, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, Timestamp,
-    WalRestorePoint, WalWindow, instance::printable, recovery::moment,
+    AtTarget, Lsn, NearbyCommits, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline,
+    Timestamp, WalCommit, WalGap, WalRestorePoint, WalWindow, instance::printable,
 };
+use std::path::Path;
 
 /// How far, and what happens there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +54,6 @@ impl Reachable {
     }
 }
 
-/// Where a goal stands in a window.
-#[derive(Debug, Clone, Copy)]
-enum Sought<'a> {
-    Time(Timestamp),
-    Position(Lsn),
-    Point(&'a WalRestorePoint),
-    Latest,
-}
-
 impl GoalWish {
     /// To the backup's own end, then open for writing, as a backup without an archive is recovered.
     pub const fn own_end() -> Self {
@@ -71,6 +63,18 @@ impl GoalWish {
             timeline: RecoveryTimeline::Latest,
             at_target: AtTarget::Promote,
             base: None,
+        }
+    }
+
+    /// The wish as an order says it, with this archive.
+    pub fn recovery(&self, archive: &Path) -> Recovery {
+        Recovery {
+            goal: self.goal.clone(),
+            inclusive: self.inclusive,
+            timeline: self.timeline,
+            at_target: self.at_target,
+            standby_of: None,
+            archive: Some(archive.to_owned()),
         }
     }
 
@@ -87,121 +91,85 @@ impl GoalWish {
         own: Option<&str>,
         commits: Option<&NearbyCommits>,
     ) -> Result<Reachable, String> {
-        match &self.goal {
+        let base = match &self.goal {
             RecoveryGoal::Consistent => {
-                Ok(Reachable { base: self.base.clone(), path: Vec::new(), at: None, lsn: None, doubt: None })
+                return Ok(Reachable { base: self.base.clone(), path: Vec::new(), at: None, lsn: None, doubt: None });
             }
-            RecoveryGoal::Immediate => {
-                let base = self.base.as_deref().or(own);
-                let known = self.spans(window)?;
-                let span = known.iter().find(|span| base.is_none_or(|base| base == span.label));
-                let Some(span) = span else { return Err(self.no_span(window)) };
-                Ok(found(span, span.from.at, Some(span.from.lsn), None))
+            // Any restore point would do for these.
+            RecoveryGoal::Immediate | RecoveryGoal::Xid(_) => self.base.as_deref().or(own),
+            RecoveryGoal::Latest | RecoveryGoal::Time(_) | RecoveryGoal::Lsn(_) | RecoveryGoal::Name(_) => {
+                self.base.as_deref()
             }
-            RecoveryGoal::Latest => self.sought(window, Sought::Latest, None),
-            RecoveryGoal::Time(at) => self.sought(window, Sought::Time(*at), None),
-            RecoveryGoal::Lsn(at) => self.sought(window, Sought::Position(*at), None),
-            RecoveryGoal::Xid(xid) => {
-                let all = commits.iter().flat_map(|near| near.before.iter().chain(&near.after));
-                let seen = all.into_iter().find(|commit| u64::from(commit.xid) == *xid);
-                if let Some(commit) = seen {
-                    return self.sought(window, Sought::Position(commit.lsn), None);
+        };
+        let recovery = self.recovery(&window.archive.directory);
+        let span = window.choose(&recovery, base).map_err(|why| self.in_gap(window, why))?;
+        let (at, lsn, doubt) = match &self.goal {
+            RecoveryGoal::Consistent | RecoveryGoal::Immediate => (span.from.at, Some(span.from.lsn), None),
+            RecoveryGoal::Latest => (span.to.at, Some(span.to.lsn), None),
+            RecoveryGoal::Time(at) => {
+                let vague = !(span.from.exact && span.to.exact);
+                (Some(*at), None, vague.then_some("the times of this window are about right: no commit was read"))
+            }
+            RecoveryGoal::Lsn(at) => (time_at(window, &span.path, *at), Some(*at), None),
+            RecoveryGoal::Xid(xid) => match commit_of(commits, *xid) {
+                Some(commit) => (Some(commit.at), Some(commit.lsn), None),
+                None => {
+                    (None, None, Some("whether this transaction is in the archive is known only when it is reached"))
                 }
-                let doubt = "whether this transaction is in the archive is known only when it is reached";
-                let base = self.base.as_deref().or(own);
-                let known = self.spans(window)?;
-                let span = known.iter().rev().find(|span| base.is_none_or(|base| base == span.label));
-                let Some(span) = span else { return Err(self.no_span(window)) };
-                Ok(found(span, None, None, Some(doubt.to_owned())))
-            }
+            },
             RecoveryGoal::Name(name) => {
-                let known = self.spans(window)?;
-                let named = || window.restore_points.iter().filter(|point| point.name == *name);
-                let on_path =
-                    named().find(|point| known.iter().any(|span| holds(window, span, point.timeline, point.lsn)));
-                match (on_path, named().next()) {
-                    (Some(point), _) => self.sought(window, Sought::Point(point), None),
-                    (None, Some(other)) => Err(format!(
-                        "restore point {} is on timeline {}, where this recovery does not pass: choose that timeline, or a \
-                         backup before it",
-                        printable(name),
-                        other.timeline
-                    )),
-                    (None, None) => Err(format!(
-                        "no restore point {} was found in the archive: choose one of the list",
-                        printable(name)
-                    )),
-                }
+                let point = point_on(window, span, name)?;
+                (point.at, Some(point.lsn), None)
             }
-        }
-    }
-
-    /// The spans that end on the timeline that is wanted, of the restore point that is wanted.
-    fn spans<'a>(&self, window: &'a WalWindow) -> Result<Vec<&'a RecoverableSpan>, String> {
-        let newest = window.spans.iter().filter_map(|span| span.path.last()).max();
-        let wanted = |span: &&RecoverableSpan| match self.timeline {
-            RecoveryTimeline::Latest => span.path.last() == newest,
-            RecoveryTimeline::Current => span.path.len() == 1,
-            RecoveryTimeline::Number(number) => span.path.last() == Some(&number),
         };
-        let all: Vec<_> = window.spans.iter().filter(wanted).collect();
-        let based = |span: &&&RecoverableSpan| self.base.as_ref().is_none_or(|base| *base == span.label);
-        let spans: Vec<_> = all.iter().filter(based).copied().collect();
-        if spans.is_empty() { Err(self.no_span(window)) } else { Ok(spans) }
+        let doubt = doubt.map(str::to_owned);
+        Ok(Reachable { base: Some(span.label.clone()), path: span.path.clone(), at, lsn, doubt })
     }
 
-    /// Why there is nothing to choose from.
-    fn no_span(&self, window: &WalWindow) -> String {
-        if window.spans.is_empty() {
-            return "no restore point can be brought further than its own end: the WAL that follows none of them is in the \
-                    archive"
-                .to_owned();
-        }
-        let ends: Vec<String> = timelines(window).iter().map(ToString::to_string).collect();
-        match &self.base {
-            Some(base) => format!(
-                "restore point {} cannot be brought to timeline {}: choose another timeline ({}) or restore point",
-                printable(base),
-                self.timeline.word(),
-                ends.join(", ")
-            ),
-            None => {
-                format!(
-                    "no restore point can be brought to timeline {}: possible are {}",
-                    self.timeline.word(),
-                    ends.join(", ")
-                )
+    /// The reason with the gap that the goal lies in, if it lies in one.
+    fn in_gap(&self, window: &WalWindow, why: String) -> String {
+        let inside = |gap: &&WalGap| match &self.goal {
+            RecoveryGoal::Time(at) => {
+                gap.from.at.is_some_and(|from| from < *at) && gap.to.at.is_some_and(|to| *at < to)
             }
+            RecoveryGoal::Lsn(at) => gap.from.lsn < *at && *at < gap.to.lsn,
+            RecoveryGoal::Consistent
+            | RecoveryGoal::Immediate
+            | RecoveryGoal::Latest
+            | RecoveryGoal::Xid(_)
+            | RecoveryGoal::Name(_) => false,
+        };
+        match window.gaps.iter().find(inside) {
+            Some(gap) if gap.first == gap.last => format!("in a gap, segment {} is missing: {why}", gap.first),
+            Some(gap) => format!("in a gap, segments {} to {} are missing: {why}", gap.first, gap.last),
+            None => why,
         }
-    }
-
-    /// The newest restore point from which the goal is reached.
-    fn sought(&self, window: &WalWindow, sought: Sought<'_>, doubt: Option<String>) -> Result<Reachable, String> {
-        let spans = self.spans(window)?;
-        let reaches = |span: &&&RecoverableSpan| match sought {
-            Sought::Time(at) => span.from.at.is_none_or(|from| from <= at) && span.to.at.is_none_or(|to| at <= to),
-            Sought::Position(at) => (span.from.lsn..=span.to.lsn).contains(&at),
-            Sought::Point(point) => holds(window, span, point.timeline, point.lsn),
-            // To the end of the archive goes what no gap ends.
-            Sought::Latest => span.ends_by == SpanEnd::EndOfArchive,
-        };
-        let Some(span) = spans.iter().filter(reaches).max_by_key(|span| span.from.lsn) else {
-            return Err(refusal(window, &spans, sought));
-        };
-        let (at, lsn) = match sought {
-            Sought::Time(at) => (Some(at), None),
-            Sought::Position(at) => (time_at(window, &span.path, at), Some(at)),
-            Sought::Point(point) => (point.at, Some(point.lsn)),
-            Sought::Latest => (span.to.at, Some(span.to.lsn)),
-        };
-        let vague = matches!(sought, Sought::Time(_)) && !(span.from.exact && span.to.exact);
-        let vague = vague.then(|| "the times of this window are about right: no commit was read".to_owned());
-        Ok(found(span, at, lsn, doubt.or(vague)))
     }
 }
 
-fn found(span: &RecoverableSpan, at: Option<Timestamp>, lsn: Option<Lsn>, doubt: Option<String>) -> Reachable {
-    Reachable { base: Some(span.label.clone()), path: span.path.clone(), at, lsn, doubt }
+fn commit_of(commits: Option<&NearbyCommits>, xid: u64) -> Option<&WalCommit> {
+    let near = commits?;
+    near.before.iter().chain(&near.after).find(|commit| u64::from(commit.xid) == xid)
+}
+
+/// The restore point of this name that recovery passes on this path.
+fn point_on<'a>(window: &'a WalWindow, span: &RecoverableSpan, name: &str) -> Result<&'a WalRestorePoint, String> {
+    let mut named = window.restore_points.iter().filter(|point| point.name == name);
+    let is_passed = |point: &&WalRestorePoint| {
+        (span.from.lsn..=span.to.lsn).contains(&point.lsn) && is_on(window, &span.path, point.timeline, point.lsn)
+    };
+    if let Some(point) = named.clone().find(is_passed) {
+        return Ok(point);
+    }
+    Err(match named.next() {
+        Some(other) => format!(
+            "restore point {} is on timeline {}, where this recovery does not pass: choose that timeline, or a backup \
+             before it",
+            printable(name),
+            other.timeline
+        ),
+        None => format!("no restore point {} was found in the archive: choose one of the list", printable(name)),
+    })
 }
 
 /// The timelines that a restore point can be brought to, by number.
@@ -261,87 +229,6 @@ pub fn is_on(window: &WalWindow, path: &[Timeline], timeline: Timeline, at: Lsn)
     // Of a timeline that is left on the way, what comes behind the fork is not passed.
     let left = path.get(place + 1).and_then(|next| window.timelines.iter().find(|one| one.number == *next));
     left.and_then(|next| next.parent).is_none_or(|(_, fork)| at <= fork)
-}
-
-fn holds(window: &WalWindow, span: &RecoverableSpan, timeline: Timeline, at: Lsn) -> bool {
-    (span.from.lsn..=span.to.lsn).contains(&at) && is_on(window, &span.path, timeline, at)
-}
-
-/// Why no span reaches what is sought, and what would be possible.
-fn refusal(window: &WalWindow, spans: &[&RecoverableSpan], sought: Sought<'_>) -> String {
-    match sought {
-        Sought::Latest => {
-            let ends = spans.iter().max_by_key(|span| span.to.lsn);
-            let why = ends.map_or_else(String::new, |span| format!(": {}", why_it_ends(&span.ends_by)));
-            let last = ends
-                .and_then(|span| span.to.at)
-                .map_or_else(String::new, |at| format!("; the latest that is possible is {}", moment(at)));
-            format!("the end of the archive cannot be reached{why}{last}")
-        }
-        Sought::Time(at) => out_of_reach(window, &Scale::of_times(window, spans, at), &moment(at)),
-        Sought::Position(at) => out_of_reach(window, &Scale::of_positions(window, spans, at), &format!("LSN {at}")),
-        Sought::Point(point) => {
-            let name = format!("restore point {}", printable(&point.name));
-            out_of_reach(window, &Scale::of_positions(window, spans, point.lsn), &name)
-        }
-    }
-}
-
-/// What lies around a goal that is out of reach, as text.
-#[derive(Default)]
-struct Scale {
-    /// The latest goal before it.
-    before: Option<String>,
-    /// The earliest goal behind it.
-    after: Option<String>,
-    /// The segments that are missing where it is.
-    gap: Option<(String, String)>,
-}
-
-impl Scale {
-    fn of_times(window: &WalWindow, spans: &[&RecoverableSpan], at: Timestamp) -> Self {
-        let before = spans.iter().filter_map(|span| span.to.at).filter(|to| *to < at).max();
-        let after = spans.iter().filter_map(|span| span.from.at).filter(|from| *from > at).min();
-        let inside = |gap: &&crate::domain::WalGap| {
-            gap.from.at.is_some_and(|from| from <= at) && gap.to.at.is_none_or(|to| at <= to)
-        };
-        Self {
-            before: before.map(moment),
-            after: after.map(moment),
-            gap: window.gaps.iter().find(inside).map(|gap| (gap.first.clone(), gap.last.clone())),
-        }
-    }
-
-    fn of_positions(window: &WalWindow, spans: &[&RecoverableSpan], at: Lsn) -> Self {
-        let before = spans.iter().map(|span| span.to.lsn).filter(|to| *to < at).max();
-        let after = spans.iter().map(|span| span.from.lsn).filter(|from| *from > at).min();
-        let inside = |gap: &&crate::domain::WalGap| gap.from.lsn <= at && at <= gap.to.lsn;
-        Self {
-            before: before.map(|at| format!("LSN {at}")),
-            after: after.map(|at| format!("LSN {at}")),
-            gap: window.gaps.iter().find(inside).map(|gap| (gap.first.clone(), gap.last.clone())),
-        }
-    }
-}
-
-fn out_of_reach(window: &WalWindow, around: &Scale, goal: &str) -> String {
-    let why = match (&around.gap, &around.before, &around.after) {
-        (Some((first, last)), ..) if first == last => format!("{goal} lies in a gap: segment {first} is missing"),
-        (Some((first, last)), ..) => format!("{goal} lies in a gap: segments {first} to {last} are missing"),
-        (None, None, Some(_)) => format!("{goal} is before the end of the earliest backup"),
-        (None, Some(_), None) => format!("{goal} is behind the last commit in the archive"),
-        (None, Some(_), Some(_)) => format!("{goal} cannot be reached: WAL is missing before it"),
-        (None, None, None) => format!("{goal} is outside of what can be recovered"),
-    };
-    let possible = match (&around.before, &around.after) {
-        (Some(before), Some(after)) => format!("; possible is up to {before}, or from {after} on"),
-        (Some(before), None) => format!("; possible is up to {before}"),
-        (None, Some(after)) => format!("; possible is from {after} on"),
-        (None, None) => String::new(),
-    };
-    let others = timelines(window);
-    let other = if others.len() > 1 { ", and other timelines may reach it" } else { "" };
-    format!("{why}{possible}{other}")
 }
 
 /// Why nothing further is possible: a clause.
