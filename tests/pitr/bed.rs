@@ -134,10 +134,11 @@ fn make() -> Bed {
     let settings = format!(
         "listen_addresses = ''\nport = {port}\nunix_socket_directories = '{}'\nfsync = off\nmax_wal_senders = 5\n\
          shared_buffers = 16MB\nautovacuum = off\nmin_wal_size = 2MB\narchive_mode = on\n\
-         archive_command = 'cp %p {}/%f'\n",
+         archive_command = 'cp %p {}/%f && true'\n",
         sockets.display(),
         archive.display()
     );
+    // The command is in no form that the catalogue understands: the archive is the one beside the backup, and no other.
     fs::write(&file, stock + &settings).unwrap();
     give_to_server_user(&data);
     start(&data);
@@ -189,9 +190,8 @@ fn branch(home: &Path, backup: &Path, archive: &Path, first: &Course) -> Course 
     ended.append(&mut course.ended.into_iter().filter(|end| !before(&end.lsn)).collect());
     let mut named: Vec<_> = first.named.iter().filter(|(_, lsn)| before(lsn)).cloned().collect();
     named.append(&mut course.named.into_iter().filter(|(_, lsn)| !before(lsn)).collect());
-    let mut numbers = first.numbers.clone();
-    numbers.append(&mut course.numbers);
-    Course { ended, named, numbers }
+    // A transaction's number may have been another one's on the older timeline.
+    Course { ended, named, numbers: course.numbers }
 }
 
 /// What `pg_waldump` shows of all segments of a timeline, in the order of the WAL.

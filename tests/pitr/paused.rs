@@ -83,7 +83,7 @@ fn r15_retry_passes_a_pause_over_and_r18_cancel_ends_it_with_its_server() {
     let server = pid_of(&restoring.target).unwrap();
     restoring.session(&["retry", "--all"]).expect_words(&["paused"]);
     assert_eq!(restoring.shown()["phase"], "paused");
-    restoring.session(&["cancel", "1", "--disposition", "remove"]).expect_code(0);
+    restoring.session(&["cancel", "1", "--remove"]).expect_code(0);
     restoring.until_phase("cancelled");
     assert!(!Path::new(&format!("/proc/{server}")).exists(), "its server is gone");
     assert!(!restoring.target.exists(), "what it made is removed");
