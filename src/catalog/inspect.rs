@@ -4,6 +4,7 @@
 //! to be missing is reported as a sentence. Never: reads a file of the backup beyond its first bytes.
 
 use super::{
+    chain::{self, MadeFrom},
     restored,
     scan::Layout,
     wording::{self, problem, refused},
@@ -27,13 +28,21 @@ use std::{
 };
 
 /// What to do about a backup that is not as it was taken.
-const ANOTHER: &str = "copy it again from where it came, or use another backup";
+pub(super) const ANOTHER: &str = "copy it again from where it came, or use another backup";
 
 /// A version and a cluster, each where it is known.
 type Identity = (Option<MajorVersion>, Option<SystemIdentifier>);
 
-/// Reads the form and the facts of what was found in `directory`, or tells why they cannot be read.
-pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, BackupFacts), String> {
+/// What a backup is, read from it alone.
+pub(super) struct Seen {
+    pub(super) form: BackupForm,
+    pub(super) facts: BackupFacts,
+    /// What an incremental one was made from.
+    pub(super) from: Option<MadeFrom>,
+}
+
+/// Reads what was found in `directory`, or tells why it cannot be read.
+pub(super) fn read(directory: &Path, finding: &Layout) -> Result<Seen, String> {
     if directory.to_str().is_none() {
         return Err(problem("the name of the directory is not UTF-8", "rename it, so that it can be written down"));
     }
@@ -43,11 +52,6 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, Ba
     let path = directory.join(manifest::FILE_NAME);
     let about = regular(&path)?;
     let manifest = Manifest::read(&path).map_err(|error| unusable(&error))?;
-    let incremental = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"INCREMENTAL.");
-    if manifest.files.iter().filter_map(|file| file.path.file_name()).any(incremental) {
-        let cause = "this is an incremental backup, which holds only what changed";
-        return Err(problem(cause, "make a full one of it and those before it with pg_combinebackup"));
-    }
     let (form, (version, found)) = match finding {
         Layout::Tar(set) => tar(set, &manifest)?,
         Layout::Plain | Layout::Machine | Layout::Restic | Layout::Fault(_) => {
@@ -70,7 +74,8 @@ pub(super) fn read(directory: &Path, finding: &Layout) -> Result<(BackupForm, Ba
         version,
         system_identifier: manifest.system_identifier.or(found),
     };
-    Ok((form, facts))
+    let from = if chain::is_incremental(&manifest) { Some(chain::made_from(directory, finding)?) } else { None };
+    Ok(Seen { form, facts, from })
 }
 
 /// When the backup ended, as nearly as it tells itself: the newest modification of a file on the server.
@@ -199,7 +204,7 @@ fn first_segment(archive: &Path) -> Result<Option<SegmentHeader>, String> {
     Ok(None)
 }
 
-fn damaged(archive: &Path, error: &io::Error) -> String {
+pub(super) fn damaged(archive: &Path, error: &io::Error) -> String {
     if compression::is_damage(error) {
         problem(&format!("{} is damaged or cut short ({error})", shown(archive)), ANOTHER)
     } else {
@@ -208,7 +213,7 @@ fn damaged(archive: &Path, error: &io::Error) -> String {
 }
 
 /// The first bytes of a file, at most so many.
-fn prefix(path: &Path, most: usize) -> Result<Vec<u8>, String> {
+pub(super) fn prefix(path: &Path, most: usize) -> Result<Vec<u8>, String> {
     regular(path)?;
     let mut bytes = Vec::with_capacity(most);
     let read = File::open(path).and_then(|file| file.take(most as u64).read_to_end(&mut bytes));
@@ -227,6 +232,6 @@ fn regular(path: &Path) -> Result<fs::Metadata, String> {
 }
 
 /// The last part of a path; the row tells the directory.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     wording::name(path.file_name().unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 //! stand (S10). Text that comes from disk is printable before it leaves this module. Never: writes to a repository,
 //! follows a symbolic link while it searches, or reads a backup whole.
 
+mod chain;
 mod choose;
 mod identity;
 mod inspect;

@@ -1,7 +1,9 @@
 //! Repositories in, catalog out.
 
 use super::{
-    inspect, machines,
+    chain::{self, MadeFrom},
+    inspect::{self, Seen},
+    machines,
     model::{Access, Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind, RepositoryPath},
     scan::{Candidate, Layout, scan},
     trees, wal,
@@ -24,6 +26,9 @@ const READERS: usize = 2;
 
 /// One folder of one repository and one workload, as the backups in it are gathered.
 type Folder = (RepositoryKind, InstanceName, PathBuf, PathBuf, Workload);
+
+/// A row, and of an incremental backup what it was made from: what it rests on is found when all are read.
+pub(super) type Row = (CatalogEntry, Option<MadeFrom>);
 
 /// What is read at once: a backup by itself, the restore points of a machine together, since they rest on each other, or
 /// all that a restic repository names.
@@ -53,12 +58,13 @@ pub fn read(repositories: &[RepositoryPath]) -> Catalog {
         }
         read.push(Repository { path: scan.root, kind: *kind, problem: scan.problem });
     }
-    let mut folders: BTreeMap<Folder, (Arc<Access>, Vec<CatalogEntry>)> = BTreeMap::new();
+    let mut folders: BTreeMap<Folder, (Arc<Access>, Vec<Row>)> = BTreeMap::new();
     for (folder, access, rows) in rows(&found) {
         folders.entry(folder).or_insert_with(|| (access, Vec::new())).1.extend(rows);
     }
     let folders = folders.into_iter();
-    Catalog::new(read, folders.flat_map(|(folder, (access, rows))| instances(&folder, rows, &access)).collect())
+    let all = folders.flat_map(|(folder, (access, rows))| instances(&folder, chain::resolve(rows), &access));
+    Catalog::new(read, all.collect())
 }
 
 /// The restore points of a machine are read by their common directory.
@@ -102,7 +108,7 @@ fn newest_first(row: &CatalogEntry) -> Reverse<(Option<Timestamp>, String, Optio
     Reverse((row.taken_at(), row.label().to_owned(), row.directory().map(Path::to_owned)))
 }
 
-fn rows(found: &[Unit]) -> Vec<(Folder, Arc<Access>, Vec<CatalogEntry>)> {
+fn rows(found: &[Unit]) -> Vec<(Folder, Arc<Access>, Vec<Row>)> {
     let rows = Mutex::new(Vec::with_capacity(found.len()));
     let next = AtomicUsize::new(0);
     let work = || {
@@ -127,22 +133,24 @@ fn rows(found: &[Unit]) -> Vec<(Folder, Arc<Access>, Vec<CatalogEntry>)> {
     rows.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn rows_of(Unit { access, candidate, .. }: &Unit) -> Vec<CatalogEntry> {
+fn rows_of(Unit { access, candidate, .. }: &Unit) -> Vec<Row> {
+    let alone = |entry| (entry, None);
     let Candidate { instance, label, path, finding, repository, folder: _ } = candidate;
     match finding {
-        Layout::Machine => machines::rows(instance, path, access),
-        Layout::Restic => trees::rows(instance, path, access),
+        Layout::Machine => machines::rows(instance, path, access).into_iter().map(alone).collect(),
+        Layout::Restic => trees::rows(instance, path, access).into_iter().map(alone).collect(),
         Layout::Plain | Layout::Tar(_) | Layout::Fault(_) => {
             let (instance, label, path) = (instance.clone(), label.clone(), path.clone());
             vec![match inspect::read(&path, finding) {
-                Ok((form, facts)) => CatalogEntry::Restorable(RestorePoint {
-                    instance,
-                    label,
-                    source: BackupSource::BaseBackup { directory: path, form },
-                    facts,
-                    repository: Some(repository.clone()),
-                }),
-                Err(problem) => CatalogEntry::Unreadable { instance, label, path, problem },
+                Ok(Seen { form, facts, from }) => {
+                    let (repository, directory) = (Some(repository.clone()), path);
+                    let source = match from {
+                        Some(_) => BackupSource::Incremental { directory, form, rests_on: Vec::new() },
+                        None => BackupSource::BaseBackup { directory, form },
+                    };
+                    (CatalogEntry::Restorable(RestorePoint { instance, label, source, facts, repository }), from)
+                }
+                Err(problem) => alone(CatalogEntry::Unreadable { instance, label, path, problem }),
             }]
         }
     }

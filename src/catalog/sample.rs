@@ -119,7 +119,9 @@ mod tests {
     fn form_of(point: &RestorePoint) -> BackupForm {
         match point.source {
             BackupSource::BaseBackup { form, .. } => form,
-            BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+            BackupSource::Incremental { .. } | BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => {
+                panic!("{point:?}")
+            }
         }
     }
 

@@ -100,7 +100,9 @@ fn append(path: &Path, from: &str, to: &str) {
 fn form_of(point: &RestorePoint) -> BackupForm {
     match point.source {
         BackupSource::BaseBackup { form, .. } => form,
-        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+        BackupSource::Incremental { .. } | BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => {
+            panic!("{point:?}")
+        }
     }
 }
 

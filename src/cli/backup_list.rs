@@ -6,7 +6,7 @@
 use crate::{
     catalog::{self, Catalog, CatalogEntry, CatalogInstance, RepositoryPath},
     domain::{
-        BackupSource, Lsn, MachineRestorePoint, Workload,
+        Lsn, MachineRestorePoint, Workload,
         instance::{printable, printable_name},
         quantity::many,
     },
@@ -37,7 +37,8 @@ pub struct Listed {
 /// `workload` is `instance`, `virtual_machine` or `file_tree`; `size` of a machine's restore point is that of its chain.
 /// `instance_id` is an instance as every verb takes it, and no other instance has it. `path` is exact (characters that
 /// could steer a terminal are written as `\u` escapes, which every JSON reader undoes), unless it is not UTF-8: then it is
-/// lossy, and `problem` says so. `system_identifier` is a string, because it takes 64 bits and JSON numbers of many
+/// lossy, and `problem` says so. `incremental` is whether the backup holds only what changed since another one; `rests_on`
+/// are the names of those that it needs, the full one last. `system_identifier` is a string, because it takes 64 bits and JSON numbers of many
 /// readers hold 53.
 #[derive(Serialize)]
 struct JsonRow<'a> {
@@ -54,12 +55,14 @@ struct JsonRow<'a> {
     taken_at: Option<String>,
     version: Option<u32>,
     system_identifier: Option<String>,
+    incremental: Option<bool>,
+    rests_on: Vec<&'a str>,
     problem: Option<&'a str>,
     instance_id: String,
     repository: String,
 }
 
-const COLUMNS: usize = 13;
+const COLUMNS: usize = 14;
 
 const HEAD: [&str; COLUMNS] = [
     "INSTANCE",
@@ -74,6 +77,7 @@ const HEAD: [&str; COLUMNS] = [
     "VERSION",
     "SYSTEM IDENTIFIER",
     "PATH",
+    "RESTS ON",
     "PROBLEM",
 ];
 
@@ -141,6 +145,8 @@ fn json_row<'a>(instance: &'a CatalogInstance, row: &'a CatalogEntry) -> JsonRow
         taken_at: row.taken_at().map(|taken| taken.to_string()),
         version: facts.and_then(|facts| facts.version).map(|version| version.0),
         system_identifier: facts.and_then(|facts| facts.system_identifier).map(|identifier| identifier.to_string()),
+        incremental: row.point().map(|point| !point.source.rests_on().is_empty()),
+        rests_on: rests_on(row),
         problem: row.problem(),
         instance_id: instance.id(),
         repository: instance.repository.to_string_lossy().into_owned(),
@@ -202,17 +208,21 @@ fn cells(instance: &CatalogInstance, row: &CatalogEntry) -> [String; COLUMNS] {
         shown(facts.and_then(|facts| facts.version).map(|version| version.to_string())),
         shown(facts.and_then(|facts| facts.system_identifier).map(|cluster| cluster.to_string())),
         shown(row.directory().map(|directory| printable_name(directory.as_os_str()))),
+        shown(Some(rests_on(row).join(", ")).filter(|names| !names.is_empty())),
         row.problem().unwrap_or_default().to_owned(),
     ]
+}
+
+/// The names of the backups that an incremental one rests on, the full one last.
+fn rests_on(row: &CatalogEntry) -> Vec<&str> {
+    let members = row.point().map(|point| point.source.rests_on());
+    members.unwrap_or_default().iter().map(|member| member.label.as_str()).collect()
 }
 
 /// How the backup is written.
 fn format_of(row: &CatalogEntry) -> Option<String> {
     match row {
-        CatalogEntry::Restorable(point) => match &point.source {
-            BackupSource::BaseBackup { form, .. } => Some(form.to_string()),
-            BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => None,
-        },
+        CatalogEntry::Restorable(point) => point.source.format(),
         CatalogEntry::Machine(MachineRestorePoint { increments: 0, .. }) => Some("qcow2".to_owned()),
         CatalogEntry::Machine(point) => Some(format!("qcow2+{}", point.increments)),
         CatalogEntry::Tree(_) => Some("restic".to_owned()),

@@ -82,6 +82,15 @@ pub enum BackupSource {
         /// Plain or tar, and how the archives are packed.
         form: BackupForm,
     },
+    /// An incremental backup that `pg_basebackup` wrote (17 and later): what changed since another one.
+    Incremental {
+        /// The directory that holds it.
+        directory: PathBuf,
+        /// Plain or tar, and how the archives are packed.
+        form: BackupForm,
+        /// What it rests on: the backup that it was made from first, the full one last.
+        rests_on: Vec<ChainMember>,
+    },
     /// A backup set of pgBackRest.
     PgBackRest {
         /// Its configuration, where it is not in the usual place.
@@ -104,12 +113,23 @@ pub enum BackupSource {
     },
 }
 
+/// A backup that an incremental one rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainMember {
+    /// Its own name: its directory below the instance, printable.
+    pub label: String,
+    /// The directory that holds it.
+    pub directory: PathBuf,
+    /// Plain or tar, and how the archives are packed.
+    pub form: BackupForm,
+}
+
 impl BackupSource {
     /// Where the mark of a restore from it stands. pgBackRest refuses a directory with anything in it (exit 40) and removes
     /// with `--delta` what its manifest does not list; Barman 3.19 refuses one, too, and older ones remove as much.
     pub const fn mark_location(&self) -> MarkLocation {
         match self {
-            Self::BaseBackup { .. } => MarkLocation::Inside,
+            Self::BaseBackup { .. } | Self::Incremental { .. } => MarkLocation::Inside,
             Self::PgBackRest { .. } | Self::Barman { .. } => MarkLocation::Beside,
         }
     }
@@ -117,7 +137,30 @@ impl BackupSource {
     /// The directory of a backup that can be read as it lies there.
     pub fn directory(&self) -> Option<&Path> {
         match self {
-            Self::BaseBackup { directory, .. } => Some(directory),
+            Self::BaseBackup { directory, .. } | Self::Incremental { directory, .. } => Some(directory),
+            Self::PgBackRest { .. } | Self::Barman { .. } => None,
+        }
+    }
+
+    /// Every directory that a restore from it reads.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.directory().into_iter().chain(self.rests_on().iter().map(|member| member.directory.as_path()))
+    }
+
+    /// What an incremental backup rests on, the full one last; nothing of any other.
+    pub fn rests_on(&self) -> &[ChainMember] {
+        match self {
+            Self::Incremental { rests_on, .. } => rests_on,
+            Self::BaseBackup { .. } | Self::PgBackRest { .. } | Self::Barman { .. } => &[],
+        }
+    }
+
+    /// How it is written, where files of its own show that: `plain`, `tar+gzip`; of an incremental one with the number of
+    /// backups that it rests on, `plain+2`.
+    pub fn format(&self) -> Option<String> {
+        match self {
+            Self::BaseBackup { form, .. } => Some(form.to_string()),
+            Self::Incremental { form, rests_on, .. } => Some(format!("{form}+{}", rests_on.len())),
             Self::PgBackRest { .. } | Self::Barman { .. } => None,
         }
     }
@@ -128,6 +171,11 @@ impl fmt::Display for BackupSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
             Self::BaseBackup { directory, .. } => printable_name(directory.as_os_str()),
+            Self::Incremental { directory, rests_on, .. } => {
+                let below: Vec<&str> = rests_on.iter().map(|member| member.label.as_str()).collect();
+                let directory = printable_name(directory.as_os_str());
+                format!("{directory} (incremental, on {})", printable(&below.join(", ")))
+            }
             Self::PgBackRest { stanza, repository, set, .. } => {
                 printable(&format!("pgBackRest stanza {stanza}, repository {repository}, set {set}"))
             }

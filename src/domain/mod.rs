@@ -46,7 +46,7 @@ pub mod window;
 mod window_choice;
 pub mod workload;
 
-pub use backup::{BackupFacts, BackupForm, BackupSource, Compression, RestorePoint};
+pub use backup::{BackupFacts, BackupForm, BackupSource, ChainMember, Compression, RestorePoint};
 pub use checkpoint::{CheckpointVerdict, LeftCheckpoint};
 pub use cluster::{Lsn, MajorVersion, SystemIdentifier, Timeline};
 pub use disposition::{Disposed, Disposition};

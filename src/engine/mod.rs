@@ -4,6 +4,7 @@
 //! reports every end as a classified [`Failure`]. Never: starts a server, or knows sessions or the screen.
 
 mod at_target;
+pub mod chain;
 pub mod claim;
 pub mod durable;
 pub mod native;

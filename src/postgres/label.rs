@@ -35,6 +35,8 @@ pub struct BackupLabel {
     pub start_timeline: Option<Timeline>,
     /// Where the backup this one builds upon began: set for an incremental backup (version 17 and newer).
     pub incremental_from: Option<Lsn>,
+    /// The timeline on which that one began; set with it.
+    pub incremental_from_timeline: Option<Timeline>,
 }
 
 /// Why a `backup_label` or `tablespace_map` cannot be read.
@@ -77,9 +79,12 @@ impl BackupLabel {
         let start = line(START)?;
         let (position, file) = start.split_once(" (file ").ok_or_else(|| wrong(START, &start))?;
         let checkpoint = line("CHECKPOINT LOCATION")?;
-        let start_timeline = optional("START TIMELINE")
-            .map(|value| value.parse().map(Timeline).map_err(|_| wrong("START TIMELINE", &value)))
-            .transpose()?;
+        let timeline = |key| {
+            let parse = |value: String| value.parse().map(Timeline).map_err(|_| wrong(key, &value));
+            optional(key).map(parse).transpose()
+        };
+        let start_timeline = timeline("START TIMELINE")?;
+        let incremental_from_timeline = timeline("INCREMENTAL FROM TLI")?;
         let incremental_from =
             optional("INCREMENTAL FROM LSN").map(|value| lsn("INCREMENTAL FROM LSN", &value)).transpose()?;
         Ok(Self {
@@ -90,6 +95,7 @@ impl BackupLabel {
             label: printable(&optional("LABEL").unwrap_or_default()),
             start_timeline,
             incremental_from,
+            incremental_from_timeline,
         })
     }
 }
@@ -176,8 +182,10 @@ START TIMELINE: 1
 
     #[test]
     fn an_incremental_backup_says_so() {
-        let label = BackupLabel::parse(format!("{REAL}INCREMENTAL FROM LSN: 0/A00028\n").as_bytes()).unwrap();
+        let label = format!("{REAL}INCREMENTAL FROM LSN: 0/A00028\nINCREMENTAL FROM TLI: 2\n");
+        let label = BackupLabel::parse(label.as_bytes()).unwrap();
         assert_eq!(label.incremental_from, Some(Lsn(0xA0_0028)));
+        assert_eq!(label.incremental_from_timeline, Some(Timeline(2)));
     }
 
     #[test]

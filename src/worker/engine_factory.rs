@@ -4,7 +4,7 @@
 
 use crate::{
     domain::{BackupSource, ClusterRestore, Disposed, Disposition, Failure, Target, WorkerSettings},
-    engine::{Engine, claim, native::NativeEngine},
+    engine::{Engine, chain::ChainEngine, claim, native::NativeEngine},
 };
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -50,6 +50,10 @@ fn engine_for(order: &EngineRequest<'_>) -> Result<Box<dyn Engine>, Failure> {
     match &request.point.source {
         BackupSource::BaseBackup { directory, form } => {
             let engine = NativeEngine::new((directory, *form), request, session_uuid, owner, settings);
+            Ok(Box::new(engine.on_devices(devices)))
+        }
+        BackupSource::Incremental { .. } => {
+            let engine = ChainEngine::new(request, session_uuid, owner, settings);
             Ok(Box::new(engine.on_devices(devices)))
         }
         source @ (BackupSource::PgBackRest { .. } | BackupSource::Barman { .. }) => Err(Failure::incurable(

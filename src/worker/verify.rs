@@ -56,7 +56,8 @@ pub(super) fn run(
     if let Some(error) = lost {
         report.note(&format!("not all damages could be written to the log: {error}"));
     }
-    let found = verifier.finish();
+    let mut found = verifier.finish();
+    found.unchecked.extend(rest_of_chain(&order.point.source));
     report.done(&damages(&found));
     Ok(found)
 }
@@ -70,17 +71,26 @@ pub(super) fn success(mut found: Verification) -> Success {
 fn request(order: &VerifyOrder, settings: &WorkerSettings) -> Result<VerifyRequest, Failure> {
     let facts = &order.point.facts;
     match &order.point.source {
-        BackupSource::BaseBackup { directory, form } => Ok(VerifyRequest {
-            system_identifier: facts.system_identifier,
-            wal: Some(WalRange { timeline: facts.timeline, start: facts.start_lsn, end: facts.stop_lsn }),
-            max_rate: order.max_rate,
-            ..VerifyRequest::new(directory, *form, settings)
-        }),
+        BackupSource::BaseBackup { directory, form } | BackupSource::Incremental { directory, form, .. } => {
+            Ok(VerifyRequest {
+                system_identifier: facts.system_identifier,
+                wal: Some(WalRange { timeline: facts.timeline, start: facts.start_lsn, end: facts.stop_lsn }),
+                max_rate: order.max_rate,
+                ..VerifyRequest::new(directory, *form, settings)
+            })
+        }
         source @ (BackupSource::PgBackRest { .. } | BackupSource::Barman { .. }) => Err(Failure::incurable(
             format!("this howdah cannot verify {source}"),
             "verify it with the programs that made it",
         )),
     }
+}
+
+/// What an incremental backup needs beside itself: only all of them together are whole.
+fn rest_of_chain(source: &BackupSource) -> Option<String> {
+    let below: Vec<&str> = source.rests_on().iter().map(|member| member.label.as_str()).collect();
+    let names = below.join(", ");
+    (!below.is_empty()).then(|| format!("it is incremental, and what it rests on was not read: verify {names}, too"))
 }
 
 fn go_on(report: &EventWriter) -> Result<(), Halt> {

@@ -36,7 +36,7 @@ pub(crate) struct Version {
     /// The directory of its server.
     pub(crate) bin: PathBuf,
     /// The directory of a `pg_basebackup` that its server understands.
-    client: PathBuf,
+    pub(crate) client: PathBuf,
 }
 
 impl Version {

@@ -301,7 +301,7 @@ pub(super) fn sample(model: &Model, one: &CatalogInstance, width: usize, brush: 
 /// How a backup is written, or by which program.
 fn format_of(source: &BackupSource) -> String {
     match source {
-        BackupSource::BaseBackup { form, .. } => form.to_string(),
+        BackupSource::BaseBackup { .. } | BackupSource::Incremental { .. } => source.format().unwrap_or_default(),
         BackupSource::PgBackRest { .. } => "pgBackRest".to_owned(),
         BackupSource::Barman { .. } => "Barman".to_owned(),
     }

@@ -175,7 +175,8 @@ fn bandwidth(request: &ClusterRestore, plan: &RestorePlan, width: usize, brush: 
     let time = Duration::from_secs(bytes / limit.bytes());
     let about = format::coarse(time);
     let text = match &request.point.source {
-        BackupSource::BaseBackup { form: BackupForm::Plain | BackupForm::Tar(Compression::None), .. } => {
+        BackupSource::BaseBackup { form: BackupForm::Plain | BackupForm::Tar(Compression::None), .. }
+        | BackupSource::Incremental { .. } => {
             format!("at most {limit}: the copy takes at least {about}")
         }
         // The limit is on what is read, and how much that is, is not known.

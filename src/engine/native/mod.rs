@@ -40,6 +40,7 @@ use ledger::Line;
 use mark_place::MarkPlace;
 pub use members::{ArchiveMember, MemberData, Members};
 use plan::CopyPlan;
+pub(in crate::engine) use plan::read_manifest;
 use request::CopyRequest;
 use root::{Access, Root};
 use std::{

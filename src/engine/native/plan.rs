@@ -243,7 +243,10 @@ impl CopyPlan {
     }
 }
 
-pub(super) fn read_manifest(backup: &Backup, directory: &Path) -> Result<(Manifest, Vec<u8>, bool), Failure> {
+pub(in crate::engine) fn read_manifest(
+    backup: &Backup,
+    directory: &Path,
+) -> Result<(Manifest, Vec<u8>, bool), Failure> {
     let path = directory.join(manifest::FILE_NAME);
     let refuse = |error: ManifestError| {
         if let ManifestError::Unreadable { path, source } = &error {

@@ -155,6 +155,10 @@ fn overlay_over(directory: &Path) -> Result<(), String> {
 pub(super) fn base_backup(point: &RestorePoint) -> Result<(&Path, BackupForm), Failure> {
     match &point.source {
         BackupSource::BaseBackup { directory, form } => Ok((directory, *form)),
+        BackupSource::Incremental { .. } => Err(Failure::incurable(
+            "an incremental backup holds only what changed: it cannot be opened where it lies",
+            "restore it, or open the full backup that it rests on",
+        )),
         source @ (BackupSource::PgBackRest { .. } | BackupSource::Barman { .. }) => Err(Failure::incurable(
             format!("this howdah cannot open {source}"),
             "restore it, or use the newer howdah that ordered this",

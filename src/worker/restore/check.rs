@@ -153,10 +153,13 @@ fn recovery(
 fn preloaded(request: &ClusterRestore, binaries: Option<&Binaries>) -> Option<Preloaded> {
     // A backup whose settings cannot be read now is looked at again when it is copied, and then it counts.
     match &request.point.source {
-        BackupSource::BaseBackup { directory, form: BackupForm::Plain } => {
+        // The files of settings are whole in an incremental one, too.
+        BackupSource::BaseBackup { directory, form: BackupForm::Plain }
+        | BackupSource::Incremental { directory, form: BackupForm::Plain, .. } => {
             preload::of_backup(directory, binaries?).ok()
         }
         BackupSource::BaseBackup { form: BackupForm::Tar(_), .. }
+        | BackupSource::Incremental { form: BackupForm::Tar(_), .. }
         | BackupSource::PgBackRest { .. }
         | BackupSource::Barman { .. } => None,
     }

@@ -82,10 +82,9 @@ pub(in crate::worker) fn run<'a>(
     if let Some(left) = recovery::waiting(record, &restore.request.recovery, restore.request.target.directory()) {
         return restore.go_on_from(factory, who, left, supervisor);
     }
-    let reading = match restore.request.point.source.directory() {
-        Some(backup) => point_use::read(backup, restore.settings.stall_timeout)?,
-        None => None,
-    };
+    let backups = restore.request.point.source.directories();
+    let reading = backups.map(|backup| point_use::read(backup, restore.settings.stall_timeout));
+    let reading: Vec<_> = reading.collect::<Result<_, _>>()?;
     let (mut engine, Checked { plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
     restore.copy(engine.as_mut(), &plan)?;
     // All of it is at the target.

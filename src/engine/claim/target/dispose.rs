@@ -13,7 +13,7 @@ use super::{
     removal::{names, remove_if_empty, remove_tree},
     root::{Access, Root},
     set_aside::{self, follow_links, rename},
-    target_state,
+    staging, target_state,
 };
 use crate::{
     domain::{Disposed, Disposition, Failure, Target, restored::MarkLocation},
@@ -50,7 +50,12 @@ const SERVERS_OWN: [&str; 17] = [
 
 /// Deals with what `session` left at `target`, when nothing but the two is known any more.
 pub fn dispose(target: &Target, session: Uuid, wish: Disposition) -> Disposed {
-    attempt(target, session, wish).unwrap_or_else(|failure| Disposed::Failed { cause: failure.to_string() })
+    let disposed = attempt(target, session, wish).and_then(|disposed| {
+        // What was put together beside the target is of no use to anybody else.
+        let removed = staging::remove(target.directory(), session)?;
+        Ok(if removed && disposed == Disposed::Nothing { Disposed::Removed } else { disposed })
+    });
+    disposed.unwrap_or_else(|failure| Disposed::Failed { cause: failure.to_string() })
 }
 
 fn attempt(target: &Target, session: Uuid, wish: Disposition) -> Result<Disposed, Failure> {

@@ -8,6 +8,7 @@ use super::{
     mark::Mark,
     mark_place::MarkPlace,
     root::{Access, Root},
+    staging,
 };
 use crate::{
     domain::{Failure, Target, restored::MarkLocation},
@@ -22,6 +23,8 @@ use uuid::Uuid;
 /// stays.
 pub fn unmark(target: &Target, session: Uuid) -> Result<(), Failure> {
     let directory = target.directory();
+    // While its mark stands, it is found again.
+    staging::remove(directory, session)?;
     let removed = Root::open(directory, Access { owner: None, group: false }).and_then(|root| {
         unmark_at(&MarkPlace::new(MarkLocation::Inside, &root)?, session)?;
         let beside = MarkPlace::find_beside(directory, Some(&root))?;
