@@ -33,6 +33,6 @@ pub use plan::plan;
 pub use refuse::unreachable;
 pub use search::{Between, Search};
 pub use tail::{Tail, tail};
-pub use window::{WindowPoint, window};
+pub use window::{WindowPoint, WindowReading, window};
 
 use dump::Dump;
