@@ -6,4 +6,10 @@
 mod bed;
 #[path = "archive/planned.rs"]
 mod planned;
+#[path = "archive/random.rs"]
+mod random;
+#[path = "support/rng.rs"]
+mod rng;
+#[path = "archive/shown.rs"]
+mod shown;
 mod support;

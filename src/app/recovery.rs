@@ -12,7 +12,7 @@ use crate::{
     cli::report::Refused,
     domain::{ArchiveOrigin, Recovery, RecoveryGoal, RestorePoint, WalArchive},
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 /// The restore point for a recovery, and the recovery with its archive.
 pub(super) fn resolve(
@@ -37,8 +37,9 @@ pub(super) fn resolve(
         return Ok((or_newest()?, Recovery { archive, ..wish }));
     }
     let settings = context.worker_settings();
-    let request =
-        wal::request_with(one, &settings, context.read_only, archives).map_err(|failure| failure.to_string())?;
+    let effort = if matches!(wish.goal, RecoveryGoal::Name(_)) { wal::LONG } else { Duration::ZERO };
+    let request = wal::request_with(one, &settings, context.read_only, archives, effort)
+        .map_err(|failure| failure.to_string())?;
     let mut first = None;
     for archive in &request.archives {
         let chosen = read::one_window(archive, &request, &settings)

@@ -20,10 +20,16 @@ use crate::{
 };
 use anyhow::Context;
 use read::{CommitsRequest, WindowRequest};
-use std::io;
+use std::{io, time::Duration};
 
 /// Where windows are kept in the state directory.
 const CACHE: &str = "cache";
+
+/// How long restore points are sought in the WAL for somebody who looks at a screen.
+const SHORT: Duration = Duration::from_millis(500);
+
+/// The same for somebody who has asked for them: some hundred segments.
+pub(super) const LONG: Duration = Duration::from_secs(10);
 
 /// The window of an instance with the first of its archives that something can be recovered from. In a process of its own;
 /// who only looks keeps nothing of it.
@@ -32,7 +38,7 @@ pub async fn window(
     settings: WorkerSettings,
     read_only: bool,
 ) -> Result<WalWindow, Failure> {
-    let request = request(instance, &settings, read_only)?;
+    let request = request_with(instance, &settings, read_only, instance.wal.clone(), SHORT)?;
     planner::window(request, settings).await
 }
 
@@ -49,17 +55,14 @@ pub async fn nearby(
     planner::commits(CommitsRequest { archive, cluster, version, timeline, around }, settings).await
 }
 
-/// What is to be read for the window of an instance, or why there is nothing.
-fn request(instance: &CatalogInstance, settings: &WorkerSettings, read_only: bool) -> Result<WindowRequest, Failure> {
-    request_with(instance, settings, read_only, instance.wal.clone())
-}
-
-/// The same with these archives.
+/// What is to be read for the window of an instance with these archives, or why there is nothing. `effort` is how long
+/// restore points are sought in the WAL.
 pub(super) fn request_with(
     instance: &CatalogInstance,
     settings: &WorkerSettings,
     read_only: bool,
     archives: Vec<WalArchive>,
+    effort: Duration,
 ) -> Result<WindowRequest, Failure> {
     if archives.is_empty() {
         return Err(Failure::incurable(no_archive(instance), how_to_name(instance)));
@@ -67,7 +70,7 @@ pub(super) fn request_with(
     let points: Vec<RestorePoint> = instance.points().cloned().collect();
     // Nothing is kept by who only looks, or where no sessions were ever kept.
     let cache = settings.state.as_ref().filter(|state| !read_only && state.is_dir()).map(|state| state.join(CACHE));
-    Ok(WindowRequest { archives, points, cache, now: Clock::system().now() })
+    Ok(WindowRequest { archives, points, cache, now: Clock::system().now(), effort })
 }
 
 fn no_archive(instance: &CatalogInstance) -> String {
@@ -97,7 +100,7 @@ pub(super) fn show(context: &AppContext, args: &WalShowArgs) -> anyhow::Result<E
         }
     };
     let settings = context.worker_settings();
-    let request = match request(instance, &settings, context.read_only) {
+    let request = match request_with(instance, &settings, context.read_only, instance.wal.clone(), LONG) {
         Ok(request) => request,
         Err(failure) => {
             print_error(&failure.to_string());

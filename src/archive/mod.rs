@@ -48,4 +48,4 @@ pub use restore_command::RestoreCommand;
 pub use search::{Between, Search};
 pub use segment::{ClusterWal, SegmentFault};
 pub use tail::{Tail, tail};
-pub use window::{WindowPoint, window};
+pub use window::{WindowPoint, WindowReading, window};

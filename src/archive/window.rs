@@ -40,6 +40,17 @@ pub struct WindowPoint<'a> {
     pub included: bool,
 }
 
+/// A window that was read.
+#[derive(Debug)]
+pub struct WindowReading {
+    /// The window.
+    pub window: WalWindow,
+    /// The archive as it was listed.
+    pub listing: Listing,
+    /// Whether restore points were sought in all segments that they are sought in.
+    pub complete: bool,
+}
+
 /// Reads the window. `effort` is how long restore points are sought in the WAL.
 ///
 /// # Errors
@@ -51,8 +62,7 @@ pub fn window(
     tools: Option<Tools<'_>>,
     memo: &mut Memo,
     effort: Duration,
-) -> Result<(WalWindow, Listing), Failure> {
-    let begun = Instant::now();
+) -> Result<WindowReading, Failure> {
     let directory = &archive.directory;
     let unreachable = |error: &std::io::Error| refuse::unreachable(directory, error);
     let cluster = points.iter().find_map(|point| point.facts.system_identifier);
@@ -73,21 +83,23 @@ pub fn window(
     let own = listing.header.is_none_or(|header| cluster.is_none_or(|cluster| cluster == header.system_identifier));
     if !own {
         window.problems.push("the WAL in it is of another cluster: nothing can be recovered with it".to_owned());
-        return Ok((window, listing));
+        return Ok(WindowReading { window, listing, complete: true });
     }
-    let mut reader = Reader { tools, memo, tails: BTreeMap::new(), problems: Vec::new() };
+    let mut reader = Reader { tools, memo, tails: BTreeMap::new(), problems: Vec::new(), complete: true };
     let histories = timelines::histories(&listing, points, &mut window.problems);
-    for history in &histories {
-        let Some(chain) = Chain::new(&listing, history) else { continue };
-        timelines::add_gaps(&mut window.gaps, &chain);
+    let chains: Vec<_> =
+        histories.iter().filter_map(|history| Some((history, Chain::new(&listing, history)?))).collect();
+    for (history, chain) in &chains {
+        timelines::add_gaps(&mut window.gaps, chain);
         let passed = |point: &&WindowPoint<'_>| plan::is_child(history, point.facts);
         for point in points.iter().filter(passed) {
-            let span = reader.span(&chain, *point).map_err(|error| unreachable(&error))?;
+            let span = reader.span(chain, *point).map_err(|error| unreachable(&error))?;
             window.spans.extend(span.filter(|span| is_an_end(span, history, &histories)));
         }
-        reader
-            .restore_points(&chain, &mut window.restore_points, begun + effort)
-            .map_err(|error| unreachable(&error))?;
+    }
+    let until = Instant::now() + effort;
+    for (_, chain) in &chains {
+        reader.restore_points(chain, &mut window.restore_points, until).map_err(|error| unreachable(&error))?;
     }
     window.gaps.sort_by_key(|gap| (gap.timeline, gap.from.lsn));
     window
@@ -99,7 +111,9 @@ pub fn window(
     if tools.is_none() && !window.spans.is_empty() {
         window.problems.push("times are about right: there is no pg_waldump of the cluster's version here".to_owned());
     }
-    Ok((window, listing))
+    let complete = reader.complete;
+    drop(chains);
+    Ok(WindowReading { window, listing, complete })
 }
 
 /// Whether a span is more than the beginning of that of a newer timeline.
@@ -115,6 +129,7 @@ struct Reader<'a> {
     /// The ends of runs, by timeline and first segment.
     tails: BTreeMap<(Timeline, u64), Tail>,
     problems: Vec<String>,
+    complete: bool,
 }
 
 impl Reader<'_> {
@@ -228,6 +243,7 @@ impl Reader<'_> {
                     known
                 } else {
                     if Instant::now() >= until {
+                        self.complete = false;
                         continue;
                     }
                     let read = read_points(&mut dump, tools, chain, (number, run.last), end);

@@ -80,8 +80,10 @@ fn named(template: &Path, folder: &Path) -> PathBuf {
 
 fn plain_directory(point: &RestorePoint) -> Option<&Path> {
     match &point.source {
-        BackupSource::BaseBackup { directory, form: BackupForm::Plain } => Some(directory),
+        BackupSource::BaseBackup { directory, form: BackupForm::Plain }
+        | BackupSource::Incremental { directory, form: BackupForm::Plain, .. } => Some(directory),
         BackupSource::BaseBackup { form: BackupForm::Tar(_), .. }
+        | BackupSource::Incremental { form: BackupForm::Tar(_), .. }
         | BackupSource::PgBackRest { .. }
         | BackupSource::Barman { .. } => None,
     }

@@ -5,7 +5,7 @@
 //! directory that had just changed when it was read, or fails anybody: what cannot be kept is read again.
 
 use crate::{
-    archive::{Listing, Memo, WindowPoint},
+    archive::{Memo, WindowPoint, WindowReading},
     domain::{Lsn, SystemIdentifier, Timeline, Timestamp, WalWindow},
     private_file,
 };
@@ -45,6 +45,8 @@ struct Kept {
     /// The files that may still grow: name, size and time of change.
     open: Vec<(String, u64, i64, i64)>,
     window: WalWindow,
+    /// Whether all restore points in it were sought.
+    complete: bool,
 }
 
 /// Where the window of one archive is kept.
@@ -87,24 +89,26 @@ impl Cache {
         Self { window: cache.join(format!("{name}.json")), memo: cache.join(format!("{name}.memo.json")) }
     }
 
-    /// The window, if nothing has changed.
-    pub(super) fn window(&self, of: &Fingerprint) -> Option<WalWindow> {
+    /// The window, if nothing has changed; on demand only one in which all restore points were sought.
+    pub(super) fn window(&self, of: &Fingerprint, complete: bool) -> Option<WalWindow> {
         let kept: Kept = load(&self.window)?;
         let is_same = |open: &(String, u64, i64, i64)| {
             open_file(&kept.window.archive.directory, &open.0).is_some_and(|now| now == *open)
         };
-        (kept.version == VERSION && kept.of == *of && kept.open.iter().all(is_same)).then_some(kept.window)
+        let is_enough = kept.complete || !complete;
+        (is_enough && kept.version == VERSION && kept.of == *of && kept.open.iter().all(is_same)).then_some(kept.window)
     }
 
     /// Keeps a window that was read of a directory with this fingerprint.
-    pub(super) fn keep_window(&self, of: Fingerprint, listing: &Listing, window: &WalWindow, now: Timestamp) {
+    pub(super) fn keep_window(&self, of: Fingerprint, reading: &WindowReading, now: Timestamp) {
+        let WindowReading { window, listing, complete } = reading;
         if !of.is_settled(now) {
             return;
         }
         let open: Option<Vec<_>> =
             listing.open_files().iter().map(|name| open_file(&listing.directory, name)).collect();
         let Some(open) = open else { return };
-        store(&self.window, &Kept { version: VERSION, of, open, window: window.clone() });
+        store(&self.window, &Kept { version: VERSION, of, open, window: window.clone(), complete: *complete });
     }
 
     pub(super) fn memo(&self) -> Memo {

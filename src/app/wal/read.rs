@@ -14,9 +14,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fs, path::PathBuf, time::Duration};
 
-/// How long restore points are sought in the WAL at once; what was read stays in the cache, so that the next look goes on.
-const EFFORT: Duration = Duration::from_millis(500);
-
 /// What a window is wanted of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WindowRequest {
@@ -28,6 +25,8 @@ pub struct WindowRequest {
     pub cache: Option<PathBuf>,
     /// The present.
     pub now: Timestamp,
+    /// How long restore points are sought in the WAL; what was read stays in the cache, so that the next look goes on.
+    pub effort: Duration,
 }
 
 /// Around what commits are wanted.
@@ -72,7 +71,7 @@ pub(in crate::app) fn one_window(
     let cache = request.cache.as_deref().map(|directory| Cache::new(directory, &archive.directory, cluster));
     let before = Fingerprint::of(&archive.directory, &points);
     if let (Some(cache), Ok(before)) = (&cache, &before)
-        && let Some(window) = cache.window(before)
+        && let Some(window) = cache.window(before, request.effort >= super::LONG)
     {
         return Ok(window);
     }
@@ -81,16 +80,16 @@ pub(in crate::app) fn one_window(
     let version = request.points.iter().find_map(|point| point.facts.version);
     let tools = tools(version.or_else(|| version_in(&archive.directory, cluster)), settings);
     let tools = tools.as_ref().map(|(account, binaries)| (account, binaries));
-    let (window, listing) = archive::window(archive, &points, tools, &mut memo, EFFORT)?;
+    let reading = archive::window(archive, &points, tools, &mut memo, request.effort)?;
     if let Some(cache) = &cache {
         if memo != known {
             cache.keep_memo(&memo);
         }
         if let (Ok(before), Some(_)) = (before, tools) {
-            cache.keep_window(before, &listing, &window, request.now);
+            cache.keep_window(before, &reading, request.now);
         }
     }
-    Ok(window)
+    Ok(reading.window)
 }
 
 /// The commits around a place.
@@ -118,11 +117,13 @@ fn version_in(directory: &std::path::Path, cluster: Option<SystemIdentifier>) ->
 /// Whether a backup holds WAL of its own, so that the archive need not have what it begins with.
 pub(in crate::app) fn holds_wal(point: &RestorePoint) -> bool {
     match &point.source {
-        BackupSource::BaseBackup { directory, form: BackupForm::Plain } => {
+        BackupSource::BaseBackup { directory, form: BackupForm::Plain }
+        | BackupSource::Incremental { directory, form: BackupForm::Plain, .. } => {
             let entries = fs::read_dir(directory.join("pg_wal")).into_iter().flatten().flatten();
             entries.into_iter().any(|entry| archive::SegmentName::parse(&printable_name(&entry.file_name())).is_some())
         }
-        BackupSource::BaseBackup { directory, form: BackupForm::Tar(_) } => {
+        BackupSource::BaseBackup { directory, form: BackupForm::Tar(_) }
+        | BackupSource::Incremental { directory, form: BackupForm::Tar(_), .. } => {
             TarSet::find(directory).is_ok_and(|set| set.is_some_and(|set| set.wal.is_some()))
         }
         BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => false,
