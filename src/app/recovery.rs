@@ -42,9 +42,11 @@ pub(super) fn resolve(
         .map_err(|failure| failure.to_string())?;
     let mut first = None;
     for archive in &request.archives {
-        let chosen = read::one_window(archive, &request, &settings)
-            .map_err(|failure| failure.to_string())
-            .and_then(|window| window.choose(&wish, named.map(|point| point.label.as_str())).cloned());
+        let chosen =
+            read::one_window(archive, &request, &settings).map_err(|failure| failure.to_string()).and_then(|window| {
+                let chosen = window.choose(&wish, named.map(|point| point.label.as_str())).cloned();
+                chosen.map_err(|why| window.problems.iter().fold(why, |why, problem| format!("{why}; {problem}")))
+            });
         match chosen {
             Ok(span) => {
                 let point = one.points().find(|point| point.label == span.label).cloned();

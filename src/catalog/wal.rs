@@ -48,15 +48,16 @@ pub(super) fn archives(
     }
     // A backup that lies in the repository itself is its own folder.
     for directory in BESIDE.iter().map(|name| folder.join(name)).filter(|_| folder != repository) {
-        let is_other = || matches!((cluster_of(&directory), cluster), (Some(found), Some(own)) if found != own);
+        // One foreign segment among its own hides no archive; replay does not take it.
+        let found = clusters_of(&directory);
+        let is_other = || !found.is_empty() && cluster.is_some_and(|own| !found.contains(&own));
         if fs::symlink_metadata(&directory).is_ok_and(|about| about.is_dir()) && !is_other() {
             add(directory, ArchiveOrigin::Beside);
         }
     }
     let newest = rows.iter().filter_map(CatalogEntry::point).find_map(plain_directory);
     if let Some(directory) = newest.and_then(archive_command::directory_in)
-        && cluster.is_some()
-        && cluster_of(&directory) == cluster
+        && cluster.is_some_and(|own| clusters_of(&directory).contains(&own))
     {
         add(directory, ArchiveOrigin::ArchiveCommand);
     }
@@ -89,15 +90,16 @@ fn plain_directory(point: &RestorePoint) -> Option<&Path> {
     }
 }
 
-/// The cluster that the first segments found in a directory are of.
-fn cluster_of(directory: &Path) -> Option<SystemIdentifier> {
-    let entries = fs::read_dir(directory).ok()?.take(MAX_ENTRIES).flatten();
+/// The clusters that the first segments found in a directory are of.
+fn clusters_of(directory: &Path) -> Vec<SystemIdentifier> {
+    let entries = fs::read_dir(directory).into_iter().flatten().take(MAX_ENTRIES).flatten();
     let segments = entries.filter(|entry| {
         let name = entry.file_name();
         matches!(name.to_str().and_then(ArchiveFile::parse), Some(ArchiveFile::Segment { .. }))
     });
     let header = |path: PathBuf| file::header(&path).ok()?.ok();
-    segments.take(MAX_HEADERS).find_map(|entry| header(entry.path())).map(|header| header.system_identifier)
+    let headers = segments.take(MAX_HEADERS).filter_map(|entry| header(entry.path()));
+    headers.map(|header| header.system_identifier).collect()
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ fn branch(home: &Path, backup: &Path, archive: &Path, first: &Course) -> Course 
     source.work(101..119);
     let history = fs::read_to_string(archive.join("00000002.history")).unwrap();
     let fork: Lsn = history.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let mut course = course(archive, 2, &source);
+    let course = course(archive, 2, &source);
     source.stop();
     let before = |at: &Lsn| *at < fork;
     let mut ended: Vec<Ended> = first.ended.iter().filter(|end| before(&end.lsn)).copied().collect();

@@ -97,7 +97,8 @@ fn a_server_that_dies_at_its_pause_is_brought_back_there() {
     let before = pid_of(&restoring.target).unwrap();
     kill(before);
     let after = until("another server waits there", || {
-        // Whoever looks is the owner, or makes one.
+        // A keeper does not stay for a pause alone; whoever acts makes an owner, who looks at once.
+        restoring.session(&["retry", "1"]);
         let shown = restoring.shown();
         let is_back = shown["phase"] == "paused" && shown["attempt"].as_u64() > Some(1);
         pid_of(&restoring.target).filter(|pid| is_back && *pid != before)
