@@ -21,7 +21,8 @@ use std::{
 };
 use support::{howdah::Howdah, place::scratch, pty::Terminal};
 
-const SCENARIOS: [&str; 6] = ["quiet-night", "repository-down", "stuck", "link-cut", "three-jobs", "dropped-table"];
+const SCENARIOS: [&str; 7] =
+    ["quiet-night", "repository-down", "stuck", "link-cut", "three-jobs", "dropped-table", "point-in-time"];
 
 /// An hour of copying at the speed of time, three at once.
 const HOUR: &str = r#"

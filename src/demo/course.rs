@@ -4,6 +4,7 @@
 //! stand in the story. A stop or a kill cuts it short.
 
 mod open;
+mod recovery;
 
 use super::{
     Story, plan,
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     attempt::Scenario as Course,
     domain::{
-        Achieved, AttemptNo, BackupOrder, ByteCount, ClusterRestore, Disposed, Disposition, Failure, Order, Plan,
+        Achieved, AttemptNo, BackupOrder, ByteCount, ClusterRestore, Disposed, Disposition, Failure, Lsn, Order, Plan,
         Progress, Rate, RestoreOrder, RestorePoint, ServerOutcome, ServerWish, Step, Success, Verification,
         VerifyOrder, VerifyPlan, WalProgress,
         fact::{Began, End, Fact, ProcessMark},
@@ -50,6 +51,8 @@ pub(super) struct Courses {
     journal: MemoryStore,
     /// What is there of each session, for its next attempt.
     copied: Mutex<BTreeMap<Uuid, ByteCount>>,
+    /// Where the recovery of each session has paused.
+    paused: Mutex<BTreeMap<Uuid, Lsn>>,
 }
 
 /// Why a course ends before it is done.
@@ -57,7 +60,7 @@ type Broken = (Step, Failure);
 
 impl Courses {
     pub(super) fn new(story: Arc<Story>, clock: Clock, journal: MemoryStore) -> Self {
-        Self { story, clock, journal, copied: Mutex::default() }
+        Self { story, clock, journal, copied: Mutex::default(), paused: Mutex::default() }
     }
 
     /// The course of one attempt that is launched now.
@@ -70,7 +73,7 @@ impl Courses {
         let end = match &ticket.work {
             Work::Run(Order::Restore(RestoreOrder::Cluster(order))) => {
                 let copied = self.copied(ticket.session_uuid);
-                let (end, copied) = self.restore(&mut reports, order, ticket.attempt, copied);
+                let (end, copied) = self.restore(&mut reports, (order, ticket.session_uuid), ticket.attempt, copied);
                 self.copied.lock().unwrap_or_else(PoisonError::into_inner).insert(ticket.session_uuid, copied);
                 end
             }
@@ -103,7 +106,7 @@ impl Courses {
     fn restore(
         &self,
         reports: &mut Reports,
-        order: &ClusterRestore,
+        (order, session): (&ClusterRestore, Uuid),
         attempt: AttemptNo,
         reused: ByteCount,
     ) -> (End, ByteCount) {
@@ -118,15 +121,18 @@ impl Courses {
             files_total: facts.files,
             wal: None,
         };
-        let done = self.restore_steps(reports, order, &fate, &mut progress);
-        let end = done.map_or_else(|broken| failed(reports, broken), |()| End::Succeeded(success(order)));
+        let done = self.restore_steps(reports, (order, session), &fate, &mut progress);
+        let end = match done {
+            Err(broken) => failed(reports, broken),
+            Ok(()) => self.ended(order),
+        };
         (end, progress.bytes_done)
     }
 
     fn restore_steps(
         &self,
         reports: &mut Reports,
-        order: &ClusterRestore,
+        (order, session): (&ClusterRestore, Uuid),
         fate: &PlannedAttempt,
         progress: &mut Progress,
     ) -> Result<(), Broken> {
@@ -135,7 +141,7 @@ impl Courses {
         reports.begin(Step::Check);
         reports.pass(Duration::from_secs(2));
         reachable(repository, reports.now()).map_err(|failure| (Step::Check, failure))?;
-        reports.fact(Fact::Planned(Box::new(Plan::Restore(plan::plan(order)))));
+        reports.fact(Fact::Planned(Box::new(Plan::Restore(plan::plan(&self.story, order)))));
         reports.done("");
         reports.begin(Step::Copy);
         transfer(reports, (repository, rate), &fate.end, progress).map_err(|failure| (Step::Copy, failure))?;
@@ -147,7 +153,7 @@ impl Courses {
             }
         } else {
             reports.short(Step::Start, "");
-            replay(reports, &order.point, progress);
+            self.recover(reports, (order, session), progress);
             reports.short(Step::Probe, &answer(order));
         }
         reports.short(Step::Finish, "");

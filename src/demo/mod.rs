@@ -6,6 +6,7 @@
 //! Promises: nothing on disk is touched and no process is started; the same scenario on the same clock is the same story,
 //! whatever machine it is played on. Never: takes part in real work; nothing here can be reached from a restore.
 
+pub mod archive;
 mod course;
 pub mod embedded;
 mod lengths;

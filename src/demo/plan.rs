@@ -1,9 +1,9 @@
 //! The plans of restores and backups that are only played.
 
-use super::Story;
+use super::{Story, course::REPLAY};
 use crate::domain::{
-    BackupOrder, BackupPlan, ByteCount, ClusterRestore, FilePlan, JobId, JobSpec, MajorVersion, ObjectPlan,
-    RestorePlan, ServerWish,
+    AtTarget, BackupOrder, BackupPlan, ByteCount, ClusterRestore, FilePlan, JobId, JobSpec, MajorVersion, ObjectPlan,
+    RecoveryPlan, RestorePlan, ServerWish,
     plan::{ServerPlan, TargetState, WalFinding},
 };
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 const ROOM: u64 = 4;
 
 /// The plan of this order.
-pub fn plan(order: &ClusterRestore) -> RestorePlan {
+pub fn plan(story: &Story, order: &ClusterRestore) -> RestorePlan {
     let facts = &order.point.facts;
     let server = match (order.server, facts.version) {
         (ServerWish::FilesOnly, _) => ServerPlan::NoServer { reason: "only the files are wanted".to_owned() },
@@ -46,8 +46,19 @@ pub fn plan(order: &ClusterRestore) -> RestorePlan {
         warnings: Vec::new(),
         switched_off: Vec::new(),
         backup: order.point.source.directory().map(Into::into),
-        recovery: None,
+        recovery: recovery(story, order).map(Box::new),
     }
+}
+
+/// The replay beyond the backup's own end, where one is asked for.
+fn recovery(story: &Story, order: &ClusterRestore) -> Option<RecoveryPlan> {
+    let archive = story.archive_of(&order.point.instance)?;
+    let then = match order.recovery.at_target {
+        AtTarget::Pause => "then it pauses there",
+        AtTarget::Promote => "then it is opened for writing",
+        AtTarget::ShutDown => "then it is shut down",
+    };
+    order.recovery.goes_beyond_backup().then(|| archive.plan(order, then, REPLAY))
 }
 
 /// The plan of the backup of an object of a job.

@@ -1,9 +1,10 @@
 //! A scenario, checked: whoever has one can play it.
 
+mod archives;
 mod check;
 mod tables;
 
-use super::{open_points::PlannedTable, script::Action};
+use super::{archive::SimulatedArchive, open_points::PlannedTable, script::Action};
 use crate::{
     catalog::Catalog,
     domain::{BackupOrder, ByteCount, InstanceName, JobSpec, Rate, RestorePoint, RetryPolicy, Timestamp, Who},
@@ -55,6 +56,8 @@ pub struct Story {
     pub restores: Vec<PlannedRestore>,
     /// The backup jobs.
     pub jobs: Vec<PlannedJob>,
+    /// The WAL archives of instances.
+    pub archives: Vec<SimulatedArchive>,
     /// The tables that an open restore point has.
     pub tables: Vec<PlannedTable>,
 }
@@ -173,6 +176,11 @@ impl Story {
     pub fn attempts_of(&self, instance: &InstanceName) -> &[PlannedAttempt] {
         let planned = self.restores.iter().find(|restore| restore.point.instance == *instance);
         planned.map_or(&[], |restore| &restore.attempts)
+    }
+
+    /// The archive of an instance's WAL.
+    pub fn archive_of(&self, instance: &InstanceName) -> Option<&SimulatedArchive> {
+        self.archives.iter().find(|archive| archive.instance == *instance)
     }
 
     /// The object that an order of a job of the story is for.

@@ -49,6 +49,8 @@ pub enum Stands {
     Replaying,
     /// It holds a restore point open.
     Open,
+    /// Its recovery waits at its goal.
+    Paused,
     /// At least so many hundredths of its bytes are there.
     Copied(u8),
     /// At least so many tries were made.
@@ -59,7 +61,7 @@ pub enum Stands {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{0:?} is nothing that can be waited for: write session NAME is queued, running, waiting, stuck, cancelling, done, \
-     cancelled, replaying or open; session NAME has copied N%; session NAME has made N tries; nothing is ongoing; or screen \
+     cancelled, replaying, open or paused; session NAME has copied N%; session NAME has made N tries; nothing is ongoing; or screen \
      shows TEXT"
 )]
 pub struct NotACondition(String);
@@ -80,6 +82,7 @@ impl Condition {
                     | Stands::Stuck
                     | Stands::Cancelling
                     | Stands::Replaying
+                    | Stands::Paused
                     | Stands::Open
                     | Stands::Copied(_)
                     | Stands::Tries(_) => ongoing.into_iter().any(|session| stands.is_true_of(session)),
@@ -103,6 +106,7 @@ impl Stands {
             Self::Cancelling => matches!(phase, Phase::Cancelling { .. }),
             Self::Done | Self::Cancelled => false,
             Self::Open => session.open_at().is_some(),
+            Self::Paused => matches!(phase, Phase::Paused { .. }),
             Self::Replaying => session.current_step() == Some(Step::Replay),
             Self::Copied(hundredths) => session.progress().ratio() * 100.0 >= f64::from(hundredths),
             Self::Tries(tries) => session.tries_total() >= tries,
@@ -149,6 +153,7 @@ impl Stands {
             "cancelled" => Self::Cancelled,
             "replaying" => Self::Replaying,
             "open" => Self::Open,
+            "paused" => Self::Paused,
             _ => return None,
         })
     }
@@ -176,6 +181,7 @@ impl fmt::Display for Stands {
             Self::Cancelled => f.write_str("is cancelled"),
             Self::Replaying => f.write_str("is replaying"),
             Self::Open => f.write_str("is open"),
+            Self::Paused => f.write_str("is paused"),
             Self::Copied(hundredths) => write!(f, "has copied {hundredths}%"),
             Self::Tries(1) => f.write_str("has made 1 try"),
             Self::Tries(tries) => write!(f, "has made {tries} tries"),

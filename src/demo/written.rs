@@ -78,6 +78,37 @@ pub(super) struct Instance {
     #[serde(default)]
     pub(super) plain: bool,
     pub(super) backups: Spanned<Vec<Backup>>,
+    pub(super) archive: Option<Spanned<Archive>>,
+}
+
+/// The archive of an instance's WAL; ages count back from the start of the story.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Archive {
+    pub(super) directory: String,
+    pub(super) since: Length,
+    #[serde(deserialize_with = "text")]
+    pub(super) rate: Rate,
+    pub(super) gap: Option<Gap>,
+    pub(super) fork: Option<Length>,
+    #[serde(default)]
+    pub(super) points: Vec<Point>,
+}
+
+/// Segments that are missing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gap {
+    pub(super) from: Length,
+    pub(super) to: Length,
+}
+
+/// A named restore point.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Point {
+    pub(super) name: String,
+    pub(super) age: Length,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,8 +4,8 @@ use crate::{
     catalog::propose::{Occupancy, System, propose},
     console::{
         keymap::Keymap,
-        message::{Browsed, CompareWish, Comparing, OrderWish, PlannedOrder},
-        ports::{Closing, ConsoleOptions, OpenedFor, Ports},
+        message::{Browsed, CompareWish, Comparing, NearGoal, OrderWish, PlannedOrder},
+        ports::{Closing, ConsoleOptions, InstanceKey, OpenedFor, Ports},
         theme::Theme,
     },
     demo::{
@@ -14,8 +14,8 @@ use crate::{
         world::{FIRST_PORT, RESTORE_DIR},
     },
     domain::{
-        AnyRestorePlan, Failure, ItemName, LeftServer, Order, Port, RestoreOrder, RunningServer, ServerAddress, Zones,
-        fact::ProcessMark,
+        AnyRestorePlan, Failure, ItemName, LeftServer, NearbyCommits, Order, Port, RestoreOrder, RunningServer,
+        ServerAddress, WalWindow, Zones, fact::ProcessMark,
     },
     machine::{Phase, Session},
     manager::Clock,
@@ -49,6 +49,7 @@ impl System for EmptyMachine {
 pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
     let (history, past, run_history, played) = (world.history(), world.past(), world.run_history(), Arc::clone(story));
     let points = world.open_points(story);
+    let (plans, windows, commits) = (Arc::clone(story), Arc::clone(story), Arc::clone(story));
     Ports {
         manager: Arc::clone(&world.service),
         owner: world.owner.clone(),
@@ -56,9 +57,9 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         catalog: watch::channel(Arc::new(story.catalog.clone())).1,
         // What a scenario holds does not change.
         refresh_catalog: Box::new(|| {}),
-        plan: Box::new(|order| {
+        plan: Box::new(move |order| {
             Box::pin(ready(match order {
-                RestoreOrder::Cluster(order) => Ok(AnyRestorePlan::Cluster(Box::new(plan(&order)))),
+                RestoreOrder::Cluster(order) => Ok(AnyRestorePlan::Cluster(Box::new(plan(&plans, &order)))),
                 RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_) => {
                     Err(Failure::incurable("a scenario has instances only", "choose one of them"))
                 }
@@ -90,10 +91,30 @@ pub(super) fn ports(world: &World, story: &Arc<Story>, clock: Clock) -> Ports {
         release: Box::new(|| Box::pin(ready(()))),
         reacquire: Box::new(|| Box::pin(ready(()))),
         places: Box::new(|wanted| Box::pin(ready(propose(&wanted, &EmptyMachine)))),
-        window: Box::new(|_| Box::pin(ready(Err(Failure::bug("this scenario has no archive"))))),
-        commits: Box::new(|_, _, _| Box::pin(ready(Err(Failure::bug("this scenario has no archive"))))),
+        window: Box::new(move |key| Box::pin(ready(window(&windows, &key)))),
+        commits: Box::new(move |key, _, near| Box::pin(ready(commits_near(&commits, &key, near)))),
         clock,
     }
+}
+
+/// The recoverable window of an instance of the story.
+fn window(story: &Story, key: &InstanceKey) -> Result<WalWindow, Failure> {
+    let archive = story.archive_of(&key.name).ok_or_else(no_archive)?;
+    let points: Vec<_> = key.find(&story.catalog).into_iter().flat_map(|one| one.points().cloned()).collect();
+    Ok(archive.window(&points, key.cluster))
+}
+
+/// The commits around a goal.
+fn commits_near(story: &Story, key: &InstanceKey, near: NearGoal) -> Result<NearbyCommits, Failure> {
+    let archive = story.archive_of(&key.name).ok_or_else(no_archive)?;
+    Ok(match near {
+        NearGoal::Moment(at) => archive.nearby(at),
+        NearGoal::Position(at) => archive.nearby_position(at),
+    })
+}
+
+fn no_archive() -> Failure {
+    Failure::incurable("this scenario has no archive of it", "give its instance one")
 }
 
 /// What is read of an open restore point.

@@ -186,7 +186,7 @@ impl Model {
     pub fn rate(&self, session: &Session) -> Option<f64> {
         /// Long enough to be steady, short enough to be of now.
         const SPAN: Duration = Duration::from_secs(10);
-        let moves = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal));
+        let moves = matches!(session.current_step(), Some(Step::Copy | Step::Read | Step::Wal | Step::Replay));
         self.history(session.id()).filter(|_| moves).and_then(|history| history.rate(self.beat(), SPAN))
     }
 

@@ -4,11 +4,12 @@
 
 use super::{
     Mishap, Outage, PlannedAttempt, PlannedEnd, PlannedJob, PlannedObject, PlannedRestore, Scenario, ScenarioError,
-    SimulatedRepository, Story, tables,
+    SimulatedRepository, Story, archives, tables,
 };
 use crate::{
     catalog::{Catalog, CatalogEntry, CatalogInstance, Repository, RepositoryKind},
     demo::{
+        archive::SimulatedArchive,
         script::{Action, Condition},
         written::{self, Ends, Written},
     },
@@ -111,7 +112,7 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let outage = |from: Duration, to: &Spanned<_>, cause: String| outage(source, from, to, cause);
     let cuts = written.link.into_iter().map(|cut| outage(cut.cut.0, &cut.back, cut.cause));
     let cuts = cuts.collect::<Result<Vec<_>, _>>()?;
-    let (mut repositories, mut listed, mut instances) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut repositories, mut listed, mut instances, mut archived) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for one in written.repository {
         let path = PathBuf::from(one.path.get_ref());
         if !path.is_absolute() {
@@ -123,7 +124,9 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
                 return Err(source.error(&instance.name.span(), problem));
             }
             let number = instances.len() as u64 + 1;
-            instances.push(catalog_instance(source, &path, instance, written.starts, number)?);
+            let (instance, archive) = catalog_instance(source, &path, instance, written.starts, number)?;
+            instances.push(instance);
+            archived.extend(archive);
         }
         let down = one.down.into_iter().map(|down| outage(down.from.0, &down.to, down.cause));
         let down = down.collect::<Result<Vec<_>, _>>()?;
@@ -139,7 +142,23 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let tables = written.table.into_iter().map(|table| tables::planned(source, table, &catalog));
     let tables = tables.collect::<Result<_, _>>()?;
     let (title, starts, opens) = (written.title, written.starts, written.opens.0);
-    Ok(Story { title, starts, opens, speed, slots, policy, by, cuts, catalog, repositories, restores, jobs, tables })
+    let archives = archived;
+    Ok(Story {
+        title,
+        starts,
+        opens,
+        speed,
+        slots,
+        policy,
+        by,
+        cuts,
+        catalog,
+        repositories,
+        restores,
+        jobs,
+        archives,
+        tables,
+    })
 }
 
 fn outage(
@@ -161,10 +180,13 @@ fn catalog_instance(
     written: written::Instance,
     starts: Timestamp,
     number: u64,
-) -> Result<CatalogInstance, ScenarioError> {
+) -> Result<(CatalogInstance, Option<SimulatedArchive>), ScenarioError> {
     let name = InstanceName::new(written.name.get_ref());
     let folder = repository.join(written.name.get_ref());
     let cluster = SystemIdentifier(7_400_000_000_000_000_000 + number);
+    let base = Lsn((number << 32) + 0x28);
+    let archive = written.archive.as_ref();
+    let archive = archive.map(|archive| archives::planned(source, archive, (&name, base), starts)).transpose()?;
     let at = written.backups.span();
     let mut points = Vec::new();
     for backup in written.backups.into_inner() {
@@ -172,7 +194,7 @@ fn catalog_instance(
         let taken_at = starts.checked_sub(age).map_err(|_| source.error(&backup.age.span(), "older than time"))?;
         let label = taken_at.strftime("%Y-%m-%dT%H%M").to_string();
         let form = if written.plain { BackupForm::Plain } else { BackupForm::Tar(Compression::Zstd) };
-        let start_lsn = Lsn((number << 32) + 0x28);
+        let start_lsn = archive.as_ref().map_or(base, |archive| archive.lsn(taken_at));
         points.push(RestorePoint {
             instance: name.clone(),
             source: BackupSource::BaseBackup { directory: folder.join(&label), form },
@@ -197,18 +219,10 @@ fn catalog_instance(
     let rows = points.into_iter().map(CatalogEntry::Restorable).collect();
     let (kind, repository, spelling) = (RepositoryKind::Own, repository.to_owned(), String::new());
     let (workload, cluster, distinction) = (Workload::Instance, Some(cluster), None);
-    Ok(CatalogInstance {
-        name,
-        workload,
-        kind,
-        rows,
-        repository,
-        folder,
-        wal: Vec::new(),
-        cluster,
-        spelling,
-        distinction,
-    })
+    let wal = archive.iter().map(SimulatedArchive::listed).collect();
+    let listed =
+        CatalogInstance { name, workload, kind, rows, repository, folder, wal, cluster, spelling, distinction };
+    Ok((listed, archive))
 }
 
 fn planned(source: &Source<'_>, written: written::Restore, catalog: &Catalog) -> Result<PlannedRestore, ScenarioError> {
