@@ -23,8 +23,8 @@ impl Lab {
             let lines = format!("INCREMENTAL FROM LSN: {from}\nINCREMENTAL FROM TLI: {timeline}\n");
             fs::write(&backup_label, fs::read_to_string(&backup_label).unwrap() + &lines).unwrap();
         }
-        let sum: String = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        fs::write(&manifest, format!("{body}\"Manifest-Checksum\": \"{sum}\"}}\n")).unwrap();
+        let sum: Vec<String> = Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(&manifest, format!("{body}\"Manifest-Checksum\": \"{}\"}}\n", sum.concat())).unwrap();
     }
 
     fn shop(&self) -> CatalogInstance {
