@@ -90,7 +90,9 @@ fn path_of(point: &RestorePoint) -> &Path {
 fn form_of(point: &RestorePoint) -> BackupForm {
     match point.source {
         BackupSource::BaseBackup { form, .. } => form,
-        BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => panic!("{point:?}"),
+        BackupSource::Incremental { .. } | BackupSource::PgBackRest { .. } | BackupSource::Barman { .. } => {
+            panic!("{point:?}")
+        }
     }
 }
 

@@ -132,6 +132,7 @@
 //! | An object of a job is begun once, whenever the owner dies; it and its session are true together. | `tests/manager.rs`, `tests/journal.rs` |
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
+//! | An incremental backup is put together of what was verified, beside its target, and restored whole or not at all (S3). | `tests/incremental.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | A restore point of a job has its name when it is whole, verified and on the disk; earlier ones stay byte for byte (R36). | `tests/backup.rs` |
 //! | An older restore point goes by the mark in itself and the job's `keep`; none that is read, or that one rests on. | `tests/backup.rs`, `domain::keep`'s tests, exhaustive |

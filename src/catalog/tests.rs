@@ -1,6 +1,7 @@
 //! What the catalog finds, and what it says of each thing that is wrong.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod chain;
 mod identity;
 mod restored;
 mod workloads;

@@ -2,11 +2,11 @@
 
 use super::sample;
 use howdah::domain::{
-    AtTarget, AttemptNo, BackupObject, BackupOrder, BackupPlan, BackupSource, ByteCount, DataPlan, ExistingItem,
-    ExplorePlan, FileMethod, FilesRestore, InstanceName, ItemDestination, ItemName, ItemOrder, ItemPart, ItemPlan,
-    JobId, Keep, Lsn, MachineRestore, MajorVersion, OpenPoint, Order, PasswordSource, PlannedItem, Port, Progress,
-    Rate, Recovery, RecoveryGoal, RecoveryPlan, RecoveryTimeline, RestoreOrder, ServerAddress, SessionId,
-    SystemIdentifier, Timeline, Upstream, VerifyPlan, WalProgress,
+    AtTarget, AttemptNo, BackupForm, BackupObject, BackupOrder, BackupPlan, BackupSource, ByteCount, ChainMember,
+    Compression, DataPlan, ExistingItem, ExplorePlan, FileMethod, FilesRestore, InstanceName, ItemDestination,
+    ItemName, ItemOrder, ItemPart, ItemPlan, JobId, Keep, Lsn, MachineRestore, MajorVersion, OpenPoint, Order,
+    PasswordSource, PlannedItem, Port, Progress, Rate, Recovery, RecoveryGoal, RecoveryPlan, RecoveryTimeline,
+    RestoreOrder, ServerAddress, SessionId, SystemIdentifier, Timeline, Upstream, VerifyPlan, WalProgress,
     explore::ReplayPlan,
     fact::{PausePoint, PausedServer},
     plan::{KeepPlan, ServerPlan, WalFinding},
@@ -78,7 +78,16 @@ pub(crate) fn orders() -> Vec<(&'static str, Order)> {
     let (config, stanza, set) = (None, "orders".to_owned(), "20261120-020000F".to_owned());
     let pgbackrest = BackupSource::PgBackRest { config, stanza, repository: 1, set };
     let barman = BackupSource::Barman { config: None, server: "orders".to_owned(), id: "20261120T020000".to_owned() };
-    for (name, source) in [("restore_pgbackrest", pgbackrest), ("restore_barman", barman)] {
+    let rests_on = vec![ChainMember {
+        label: "2026-11-19T0200".to_owned(),
+        directory: "/backup/orders-1/2026-11-19T0200".into(),
+        form: BackupForm::Plain,
+    }];
+    let (directory, form) = ("/backup/orders-1/2026-11-20T0200".into(), BackupForm::Tar(Compression::Gzip));
+    let incremental = BackupSource::Incremental { directory, form, rests_on };
+    let sources =
+        [("restore_pgbackrest", pgbackrest), ("restore_barman", barman), ("restore_incremental", incremental)];
+    for (name, source) in sources {
         let mut order = sample::request(7);
         (order.point.source, order.recovery) = (source, recovery());
         engines.push((name, order.into()));

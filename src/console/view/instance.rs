@@ -325,8 +325,11 @@ pub(super) fn backup(row: &CatalogEntry, width: usize, brush: &Brush) -> Vec<Lin
             let label = format::clean(&point.label).into_owned();
             let first =
                 format!("{}  {}  {}{version}", format::full(facts.taken_at), facts.size, format_of(&point.source));
+            let below: Vec<&str> = point.source.rests_on().iter().map(|member| member.label.as_str()).collect();
+            let on =
+                if below.is_empty() { String::new() } else { format!(" (on {})", format::clean(&below.join(", "))) };
             let second =
-                format!("{label}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
+                format!("{label}{on}  timeline {}  {} to {}{system}", facts.timeline, facts.start_lsn, facts.stop_lsn);
             two_lines(&first, &second, width, brush)
         }
         CatalogEntry::Machine(point) => {

@@ -1,7 +1,8 @@
 //! `pg_combinebackup` at work: started, watched, and ended with the attempt.
 //!
 //! Promises: it runs in the attempt's own process group; a stop ends it at once; one that brings nothing for too long is a
-//! disruption. Never: outlives what waits for it, unless that is killed; then it keeps the lock of the directory.
+//! disruption. Never: works beside another of the same directory: as long as it lives, in whatever way, it has the
+//! directory's lock.
 
 use super::{PROGRAM, members::Chain, staged};
 use crate::{
@@ -40,11 +41,17 @@ pub(super) struct Order<'a> {
 /// Killed when this is dropped.
 struct Running(Child);
 
+/// A killed program goes at once, unless it waits for a disk that does not answer.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Drop for Running {
     fn drop(&mut self) {
         // What cannot be killed is gone.
         let _gone: io::Result<()> = self.0.kill();
-        let _reaped: io::Result<ExitStatus> = self.0.wait();
+        let killed = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && killed.elapsed() < KILL_TIMEOUT {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -145,7 +152,7 @@ fn why(order: &Order<'_>, status: ExitStatus) -> Failure {
     let said = said.lines().rev().find(|line| line.contains("error:")).or_else(|| said.lines().last());
     let said = printable(said.unwrap_or_default()).trim().to_owned();
     let full = Errno::NOSPC;
-    if said.contains(&rustix_text(full)) {
+    if said.contains(&text_of(full)) {
         return at_target("write", &staged::combined(order.staging), &full.into());
     }
     let cause = if said.is_empty() { format!("{PROGRAM}: {status}") } else { said };
@@ -153,7 +160,7 @@ fn why(order: &Order<'_>, status: ExitStatus) -> Failure {
 }
 
 /// What the C library says of an error, which is what the program prints.
-fn rustix_text(errno: Errno) -> String {
+fn text_of(errno: Errno) -> String {
     let text = io::Error::from_raw_os_error(errno.raw_os_error()).to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

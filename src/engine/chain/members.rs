@@ -19,7 +19,7 @@ use crate::{
         verify::{Verifier, VerifyRequest},
         watched::Heartbeat,
     },
-    postgres::manifest::Manifest,
+    postgres::{label::TABLESPACE_MAP, manifest::Manifest},
 };
 use std::{
     collections::HashMap,
@@ -164,6 +164,8 @@ impl ChainEngine {
         engine.copy(observer)?;
         engine.complete()?;
         claim::unmark(&request.target, self.session)?;
+        // It says where the tablespaces were, and the links say where they are. Plain backups have none.
+        remove_tree(&to.join(TABLESPACE_MAP)).map_err(stands)?;
         Ok(to.to_owned())
     }
 }

@@ -128,7 +128,8 @@ impl ChainEngine {
 
     fn put_together(&self, chain: &Chain, observer: &dyn Observer) -> Result<(), Halt> {
         let program = self.program(chain.version)?;
-        let staging = staging::make(self.target(), self.session)?;
+        let device = self.devices.iter().find(|(claimed, _)| claimed == self.target()).map(|(_, device)| *device);
+        let staging = staging::make(self.target(), self.session, device)?;
         let lock = staged::take(&staging)?;
         staged::clear(&staging)?;
         let backups = many(self.members.len() as u64, "backup");

@@ -3,7 +3,10 @@
 //! Promises: its name is the session's alone, and nobody else may look into it or write there; it goes with the session's
 //! marks, or when the session is disposed of. Never: is anything that somebody else has put there.
 
-use super::removal::remove_tree;
+use super::{
+    removal::remove_tree,
+    root::{Access, Root},
+};
 use crate::{domain::Failure, engine::at_target::at_target};
 use rustix::fs::{FileType, Mode};
 use std::{
@@ -20,9 +23,13 @@ pub(in crate::engine) fn path(target: &Path, session: Uuid) -> PathBuf {
     target.with_file_name(name)
 }
 
-/// Makes it, unless it stands.
-pub(in crate::engine) fn make(target: &Path, session: Uuid) -> Result<PathBuf, Failure> {
+/// Makes it, unless it stands. `device` is the one that the target must be on, where that is known: another means that
+/// its file system is not mounted.
+pub(in crate::engine) fn make(target: &Path, session: Uuid, device: Option<u64>) -> Result<PathBuf, Failure> {
     let path = path(target, session);
+    let above = path.parent().unwrap_or(target);
+    let root = Root::open(above, Access { owner: None, group: false }).and_then(|root| root.on(device));
+    root.map_err(|error| at_target("create a directory in", above, &error))?;
     match fs::DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at_target("create", &path, &error)),
         Ok(()) | Err(_) => is_ours(&path)?.then(|| path.clone()).ok_or_else(|| {
