@@ -87,6 +87,12 @@ impl<'a> Chain<'a> {
         self.legs[self.owner_at(number)].timeline
     }
 
+    /// The timeline that a position is on.
+    pub fn timeline_at(&self, position: Lsn) -> Timeline {
+        let leg = self.legs.iter().rfind(|leg| leg.begins <= position);
+        leg.map_or(self.legs[0].timeline, |leg| leg.timeline)
+    }
+
     /// The number from which on segments are looked for in the file of a newer timeline; `u64::MAX` on the newest.
     pub fn next_owner(&self, number: u64) -> u64 {
         let begin = self.legs.iter().map(|leg| self.number(leg.begins)).find(|begin| *begin > number);

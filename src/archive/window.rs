@@ -106,7 +106,7 @@ pub fn window(
         .spans
         .sort_by(|one, next| (one.from.lsn, &one.label, &one.path).cmp(&(next.from.lsn, &next.label, &next.path)));
     window.restore_points.sort_by_key(|point| (point.lsn, point.timeline));
-    window.restore_points.dedup();
+    window.restore_points.dedup_by(|one, next| (one.lsn, one.timeline) == (next.lsn, next.timeline));
     window.problems.append(&mut reader.problems);
     if tools.is_none() && !window.spans.is_empty() {
         window.problems.push("times are about right: there is no pg_waldump of the cluster's version here".to_owned());
@@ -235,7 +235,7 @@ impl Reader<'_> {
                     Some(left) => left,
                     None => return Ok(()),
                 };
-                let Some((timeline, stored)) = chain.file(number) else { continue };
+                let Some((_, stored)) = chain.file(number) else { continue };
                 let (end, at) = (chain.start(number + 1).min(run.end), Some(stored.modified));
                 let key = Memo::key(chain, number, POINTS, end);
                 let known = key.as_deref().and_then(|key| self.memo.points(key));
@@ -257,7 +257,8 @@ impl Reader<'_> {
                     }
                     names
                 };
-                let point = |(name, lsn)| WalRestorePoint { name, timeline, lsn, at };
+                // A file may begin with the WAL of the timeline before.
+                let point = |(name, lsn)| WalRestorePoint { name, timeline: chain.timeline_at(lsn), lsn, at };
                 found.extend(names.into_iter().map(point));
             }
         }

@@ -151,3 +151,95 @@ fn range(span: &RecoverableSpan) -> String {
     };
     format!("from {} to {} (LSN {} to {})", shown(span.from), shown(span.to), span.from.lsn, span.to.lsn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ArchiveOrigin, ByteCount, Lsn, Timeline, WalArchive, WalRestorePoint};
+
+    fn edge(lsn: u64, second: i64) -> Edge {
+        Edge { lsn: Lsn(lsn), at: Timestamp::from_second(second).ok(), exact: true }
+    }
+
+    fn span(label: &str, path: &[u32], from: u64, to: u64, gap: bool) -> RecoverableSpan {
+        RecoverableSpan {
+            label: label.to_owned(),
+            path: path.iter().copied().map(Timeline).collect(),
+            start: Lsn(from - 5),
+            from: edge(from, i64::try_from(from).unwrap_or(0)),
+            to: edge(to, i64::try_from(to).unwrap_or(0)),
+            last_record: Some(Lsn(to)),
+            ends_by: if gap { SpanEnd::Gap { segment: "GONE".to_owned() } } else { SpanEnd::EndOfArchive },
+        }
+    }
+
+    fn window() -> WalWindow {
+        let point =
+            |name: &str, lsn| WalRestorePoint { name: name.to_owned(), timeline: Timeline(1), lsn: Lsn(lsn), at: None };
+        WalWindow {
+            archive: WalArchive { directory: "/a".into(), origin: ArchiveOrigin::Setting },
+            system_identifier: None,
+            segment_size: None,
+            segments: 0,
+            bytes: ByteCount(0),
+            timelines: Vec::new(),
+            gaps: Vec::new(),
+            // Timeline 2 forked from 1 at 150; a gap lies between 250 and 300 on timeline 1.
+            spans: vec![
+                span("a", &[1], 100, 250, true),
+                span("a", &[1, 2], 100, 190, false),
+                span("b", &[1], 120, 250, true),
+                span("b", &[1, 2], 120, 190, false),
+                span("c", &[1], 310, 400, false),
+            ],
+            restore_points: vec![point("early", 110), point("late", 240)],
+            moments: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn chosen(goal: RecoveryGoal, timeline: RecoveryTimeline, label: Option<&str>) -> Result<(String, usize), String> {
+        let wish = Recovery { goal, timeline, ..Recovery::to_consistency() };
+        window().choose(&wish, label).map(|span| (span.label.clone(), span.path.len()))
+    }
+
+    fn at(second: i64) -> RecoveryGoal {
+        RecoveryGoal::Time(Timestamp::from_second(second).unwrap_or_default())
+    }
+
+    #[test]
+    fn the_newest_restore_point_that_reaches_the_goal_is_taken() {
+        use RecoveryTimeline::{Current, Latest, Number};
+        let ok = |label: &str, path: usize| Ok((label.to_owned(), path));
+        assert_eq!(chosen(at(110), Current, None), ok("a", 1));
+        assert_eq!(chosen(at(120), Current, None), ok("b", 1));
+        assert_eq!(chosen(at(250), Current, None), ok("b", 1));
+        assert_eq!(chosen(at(130), Current, Some("a")), ok("a", 1));
+        assert_eq!(chosen(at(130), Latest, None), ok("b", 2));
+        assert_eq!(chosen(at(350), Latest, None), ok("c", 1));
+        assert_eq!(chosen(RecoveryGoal::Latest, Current, None), ok("c", 1));
+        assert_eq!(chosen(RecoveryGoal::Latest, Number(Timeline(2)), None), ok("b", 2));
+        assert_eq!(chosen(RecoveryGoal::Lsn(Lsn(119)), Current, None), ok("a", 1));
+        assert_eq!(chosen(RecoveryGoal::Name("early".to_owned()), Current, None), ok("a", 1));
+        assert_eq!(chosen(RecoveryGoal::Name("late".to_owned()), Current, None), ok("b", 1));
+        assert_eq!(chosen(RecoveryGoal::Xid(7), Current, Some("b")), ok("b", 1));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_refused_with_what_can() {
+        use RecoveryTimeline::{Current, Latest, Number};
+        let refused = |goal, timeline, label| chosen(goal, timeline, label).expect_err("it cannot be reached");
+        let gap = refused(at(280), Current, None);
+        assert!(gap.contains("GONE is missing") && gap.contains("a from 1970-01-01 00:01:40"), "{gap}");
+        assert!(refused(at(99), Current, None).contains("before the end of the oldest backup"));
+        assert!(refused(RecoveryGoal::Latest, Current, Some("a")).contains("GONE"));
+        // On the newest timeline there is no such position, though an older one has it.
+        assert!(refused(RecoveryGoal::Lsn(Lsn(240)), Latest, Some("a")).contains("cannot be reached"));
+        assert!(refused(at(130), Number(Timeline(9)), None).contains("timelines that can be: 1, 2"));
+        assert!(refused(at(130), Current, Some("x")).contains("the restore point x"));
+        assert!(refused(RecoveryGoal::Xid(7), Current, None).contains("name one"));
+        assert!(refused(RecoveryGoal::Name("none".to_owned()), Current, None).contains("name one"));
+        let exclusive = Recovery { inclusive: false, goal: at(100), ..Recovery::to_consistency() };
+        assert!(window().choose(&exclusive, None).is_err());
+    }
+}

@@ -166,7 +166,7 @@ fn replayed(drawn: &Drawn, history: &TimelineHistory, first: u64) -> Option<(u64
 #[test]
 fn a_chain_is_what_a_slow_and_plain_reading_says() {
     let (seed, how) = seed("HOWDAH_ARCHIVE_SEED");
-    println!("seed {seed} ({how})");
+    eprintln!("seed {seed} ({how})");
     for case in 0..150 {
         let mut rng = Rng::of_round(seed, case);
         let drawn = draw(&mut rng, scratch("random"));

@@ -19,6 +19,7 @@ use howdah::{
 };
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -211,7 +212,7 @@ fn a_window_is_kept_until_something_changes() {
     });
     for path in kept() {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.is_empty() && std::os::unix::fs::MetadataExt::mode(&path.metadata().unwrap()) & 0o077 == 0);
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         fs::write(&path, text.replace("\"point 3\"", "\"from the cache\"")).unwrap();
     }
     let names = |value: &serde_json::Value| value[0]["restore_points"].to_string();
