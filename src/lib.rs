@@ -149,6 +149,7 @@
 //! | What a crashed session has left open goes when it is proven ours and nobody's; all else stays. | `tests/explore.rs` |
 //! | An overlay never writes to a backup, and is after a kill what it had acknowledged. | `tests/overlay.rs` |
 //! | What was unpacked for open restore points stays as long as one of them needs it, and goes with the last. | `tests/explore.rs`, the worker's own tests |
+//! | PostgreSQL gets a segment that fits its name and its cluster, or an answer that it cannot take for the archive's end unless that is what it is. | `tests/wal_fetch.rs`, the archive's own tests |
 //! | A copy does nothing to the world around it by itself (S13). | `postgres::configure`'s tests, `tests/real_restore.rs` |
 //! | One unreadable record or backup hides no other (S10). | `tests/journal.rs`, the catalog's tests |
 //! | Foreign text reaches the terminal only as printable text. | `domain::instance`, `tests/screens.rs` |

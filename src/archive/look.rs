@@ -8,7 +8,7 @@ use super::{
     history,
     missing::{self, Listing, Missing},
     place::{FreshFile, PlaceError, move_to},
-    segment::{ArchivedFile, Expected, ReadError},
+    segment::{ArchivedFile, Expected, ReadError, WHOLE},
     spool::{Ready, Spool},
 };
 use crate::{
@@ -27,9 +27,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-/// What a whole file's name may end with, the likeliest first.
-const WHOLE: [&str; 4] = ["", ".gz", ".zst", ".lz4"];
 
 /// What the name of a segment that was not full may end with (`pg_receivewal`, and what packs its files afterwards).
 const PARTIAL: [&str; 7] =

@@ -20,6 +20,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// What the name of a whole file may end with, the likeliest first.
+pub const WHOLE: [&str; 4] = ["", ".gz", ".zst", ".lz4"];
+
 /// Bytes that are unpacked before they are written: few enough for a cache, enough that system calls do not count.
 const CHUNK: usize = 256 * 1024;
 

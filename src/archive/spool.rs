@@ -98,6 +98,11 @@ impl Spool {
         Ok(Self { directory: DataDirectory::open(path)? })
     }
 
+    /// The spool in an open directory.
+    pub const fn of(directory: DataDirectory) -> Self {
+        Self { directory }
+    }
+
     /// Its directory.
     pub const fn directory(&self) -> &DataDirectory {
         &self.directory

@@ -23,7 +23,7 @@ use crate::{
     postgres::{account::Account, configure::DataDirectory, server::classify, wal::Segment},
 };
 use prefetch::Prefetch;
-use rustix::fs::{AtFlags, unlinkat};
+use rustix::fs::{AtFlags, Gid, Uid, fchown, unlinkat};
 use std::{
     ffi::OsString,
     fs, io,
@@ -76,7 +76,7 @@ impl WalFeed {
         spool.directory().replace(JOB, &job, owner).map_err(failed)?;
         let last = needed.last;
         let prefetch =
-            Prefetch::start(Spool::open(path).map_err(failed)?, archive, wal, needed, owner).map_err(failed)?;
+            Prefetch::start(make(path, owner).map_err(failed)?, archive, wal, needed, owner).map_err(failed)?;
         Ok(Self {
             spool,
             path: path.to_owned(),
@@ -134,12 +134,16 @@ impl Drop for WalFeed {
     }
 }
 
-/// Makes the directory, with the server's user as its owner.
+/// Makes the directory if it is missing, and gives it to the server's user.
 fn make(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Spool> {
     let parent = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
-    DataDirectory::open(parent)?.make_below(name, owner)?;
-    Spool::open(path)
+    let directory = DataDirectory::open(parent)?.make_below(name, owner)?;
+    if let Some((uid, gid)) = owner {
+        // An attempt may have been killed before it could.
+        fchown(&directory, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    Ok(Spool::of(directory))
 }
 
 /// Removes what a feed and its fetches put there; anything else stays.

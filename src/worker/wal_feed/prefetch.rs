@@ -6,7 +6,7 @@
 use crate::{
     archive::{
         ClusterWal, NeededWal,
-        segment::{ArchivedFile, Expected, ReadError},
+        segment::{ArchivedFile, Expected, ReadError, WHOLE},
         spool::{PART, Spool},
     },
     postgres::wal::Segment,
@@ -42,9 +42,6 @@ const END: Duration = Duration::from_secs(2);
 
 /// Segments that must find room besides: the server keeps those that it replays until its next restart point.
 const ROOM_FOR_SERVER: u64 = 4;
-
-/// What is asked for as a whole, likeliest first; one that was not full yet is not prefetched, since it may still grow.
-const ENDINGS: [&str; 4] = ["", ".gz", ".zst", ".lz4"];
 
 /// The thread, and what is shared with it.
 #[derive(Debug)]
@@ -231,7 +228,8 @@ impl Worker {
     }
 
     fn open(&self, name: &str) -> Result<Option<ArchivedFile>, ReadError> {
-        for ending in ENDINGS {
+        // One that was not full yet is not prefetched: it may still grow.
+        for ending in WHOLE {
             if let Some(file) = ArchivedFile::open(&self.archive.join(format!("{name}{ending}")))? {
                 return Ok(Some(file));
             }
