@@ -85,13 +85,13 @@ impl Situation {
         let instances = model.data().catalog.instances.len();
         Self {
             context: model.key_context(),
-            retry: judge(model, &subject, SessionAction::Retry),
-            cancel: judge(model, &subject, SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin)),
-            force: force(model).unwrap_or_else(|| judge(model, &subject, SessionAction::Force)),
+            retry: judge(model, &subject, &SessionAction::Retry),
+            cancel: judge(model, &subject, &SessionAction::Cancel(Disposition::Default, Reach::AnyOrigin)),
+            force: force(model).unwrap_or_else(|| judge(model, &subject, &SessionAction::Force)),
             dismiss: if model.ended_run().is_some_and(|row| !row.dismissed) {
                 Verdict::Ready
             } else {
-                judge(model, &subject, SessionAction::Dismiss)
+                judge(model, &subject, &SessionAction::Dismiss)
             },
             stop: stop(model),
             resume: model.paused().map_or_else(Verdict::No, |_| Verdict::Ready),
@@ -193,7 +193,7 @@ fn force(model: &Model) -> Option<Verdict> {
 }
 
 /// Whether an act would be carried out for at least one session of the subject.
-fn judge(model: &Model, subject: &Subject, act: SessionAction) -> Verdict {
+fn judge(model: &Model, subject: &Subject, act: &SessionAction) -> Verdict {
     let now = model.now();
     let mut refusals: Vec<Refusal> = Vec::new();
     for session in &subject.ongoing {

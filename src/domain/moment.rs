@@ -164,7 +164,7 @@ impl TypedMoment {
         }
         let parts = Parts::of(text).ok_or_else(unknown)?;
         let zone = if parts.zone.is_empty() { local } else { Zone::named(parts.zone, zones)? };
-        let today = zone.zone.to_datetime(now).date();
+        let today = zone.clocks.to_datetime(now).date();
         let date = match parts.day {
             Day::Date(date) => date.parse().map_err(|_| unknown())?,
             Day::Today | Day::NotNamed => today,

@@ -175,9 +175,8 @@ async fn r15_r18_a_pause_is_skipped_by_retry_and_ended_by_cancel() {
     assert_eq!(receipt.lines[0].result, Err(Refusal::Paused));
     harness.act(SessionAction::Cancel(Disposition::Remove, Reach::AnyOrigin), 1).await.unwrap();
     harness.until_completed(1).await;
-    let launched = harness.launched.lock().unwrap();
-    assert!(matches!(&launched.last().unwrap().work, Work::Dispose { .. }));
-    drop(launched);
+    let newest = harness.launched.lock().unwrap().last().cloned().unwrap();
+    assert!(matches!(newest.work, Work::Dispose { .. }));
     // Its server is gone with it, and nobody misses it.
     gone.lock().unwrap().insert(1);
     harness.wait(60).await;

@@ -113,7 +113,7 @@ async fn r11_the_end_says_that_the_tries_are_used_up_and_how_to_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn at_a_pause_the_command_ends_and_names_how_it_goes_on() {
-    let harness = Plan::default().open(|ticket| crate::paused::pauses(ticket));
+    let harness = Plan::default().open(crate::paused::pauses);
     let recovery = Recovery {
         goal: RecoveryGoal::Time("2026-11-20T12:29:59Z".parse().unwrap()),
         at_target: AtTarget::Pause,

@@ -134,6 +134,7 @@ fn what_is_not_ahead_is_refused_and_nothing_is_changed() {
         let ran = harness.run(&["go-on", "1", goal[0], goal[1]]).expect_code(3);
         ran.expect_words(&["session 1 (orders-1) was not moved on", "paused at 0/2000100 already", "needs a new copy"]);
     }
+    harness.run(&["go-on", "1", "--lsn", "0/2000100", "--exclusive"]).expect_code(3);
     harness.run(&["go-on", "1", "--time", "soon"]).expect_code(3).expect_words(&["\"soon\" is no time"]);
     harness.run(&["go-on", "1"]).expect_code(2);
     harness.run(&["go-on", "1", "--exclusive"]).expect_code(2);

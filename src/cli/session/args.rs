@@ -212,8 +212,13 @@ impl SessionVerb {
     /// Whether it may change sessions.
     pub const fn changes_sessions(&self) -> bool {
         match self {
-            Self::Start(_) | Self::Retry(_) | Self::Cancel(_) | Self::Dismiss(_) => true,
-            Self::GoOn(_) | Self::Promote(_) | Self::StopHere(_) => true,
+            Self::Start(_)
+            | Self::Retry(_)
+            | Self::GoOn(_)
+            | Self::Promote(_)
+            | Self::StopHere(_)
+            | Self::Cancel(_)
+            | Self::Dismiss(_) => true,
             Self::Recover(args) => args.all || !args.sessions.is_empty(),
             Self::List(_) | Self::Show(_) | Self::Events(_) | Self::Log(_) | Self::Watch(_) => false,
         }

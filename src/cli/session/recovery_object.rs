@@ -1,7 +1,8 @@
 //! How far recovery goes, and where it is paused, as programs see it.
 
 use crate::domain::{AtTarget, Lsn, Recovery, RecoveryGoal, RecoveryTimeline, Timestamp, Upstream, fact::PausePoint};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde_json::Value;
 
 /// The wish for a recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -9,8 +10,7 @@ use serde::{Serialize, Serializer};
 pub struct RecoveryObject {
     pub goal: RecoveryGoal,
     pub inclusive: bool,
-    #[serde(serialize_with = "timeline")]
-    pub timeline: RecoveryTimeline,
+    pub timeline: Value,
     pub at_target: AtTarget,
     pub archive: Option<String>,
     pub standby_of: Option<Upstream>,
@@ -40,6 +40,10 @@ impl RecoveryObject {
     pub fn of(recovery: &Recovery) -> Self {
         let Recovery { goal, inclusive, timeline, at_target, standby_of, archive } = recovery.clone();
         let archive = archive.map(|archive| archive.to_string_lossy().into_owned());
+        let timeline = match timeline {
+            RecoveryTimeline::Latest | RecoveryTimeline::Current => timeline.word().into(),
+            RecoveryTimeline::Number(number) => number.0.into(),
+        };
         Self { goal, inclusive, timeline, at_target, archive, standby_of }
     }
 }
@@ -53,14 +57,5 @@ impl PausedObject {
             psql: server.address.psql("postgres"),
         });
         Self { lsn: at.at, committed: at.committed, answer: at.answer.clone(), server }
-    }
-}
-
-/// Its number as a number, the others as their words.
-fn timeline<S: Serializer>(timeline: &RecoveryTimeline, serializer: S) -> Result<S::Ok, S::Error> {
-    match timeline {
-        RecoveryTimeline::Latest => serializer.serialize_str("latest"),
-        RecoveryTimeline::Current => serializer.serialize_str("current"),
-        RecoveryTimeline::Number(number) => serializer.serialize_u32(number.0),
     }
 }

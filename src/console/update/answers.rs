@@ -22,7 +22,7 @@ use crate::{
 const NAMED_IN_FULL: usize = 64;
 
 /// An act was answered: one line in the footer, or a report that tells of each one skipped and why (R15).
-pub(super) fn acted(model: &mut Model, act: SessionAction, receipt: &Receipt) -> Vec<Intent> {
+pub(super) fn acted(model: &mut Model, act: &SessionAction, receipt: &Receipt) -> Vec<Intent> {
     let verb = match act {
         SessionAction::Retry => "Retry",
         SessionAction::Cancel(..) => "Cancel",

@@ -58,7 +58,7 @@ pub fn update(model: &mut Model, message: Message, now: impl Into<Moment>) -> Ve
         Message::Owner(state) => owner::owner(model, state),
         Message::Exposed(problem) => owner::exposed(model, problem),
         Message::Catalog(catalog) => snapshots::catalog(model, catalog),
-        Message::Acted(act, receipt) => answers::acted(model, act, &receipt),
+        Message::Acted(act, receipt) => answers::acted(model, &act, &receipt),
         Message::Started(receipt) => answers::started(model, &receipt),
         Message::Session(id, session) => {
             if matches!(model.detail, Some(Detail::Loading(asked)) if asked == id) {

@@ -4,6 +4,7 @@
 use super::*;
 use jiff::tz::Offset;
 use proptest::prelude::*;
+use std::io::Write as _;
 
 /// The clocks of Berlin, without a database: forward on the last Sunday of March at 2, back in October at 3.
 fn berlin() -> Zones {
@@ -120,7 +121,7 @@ fn what_is_offered_for_a_time_that_is_refused_is_accepted() {
             panic!("{civil}: {refused}");
         };
         let [earlier, later] = [earlier, later].map(|text| read(&text).unwrap().parse::<Timestamp>().unwrap());
-        assert_eq!((later - earlier).total(jiff::Unit::Hour).unwrap(), 1.0, "{civil}");
+        assert_eq!(later.as_second() - earlier.as_second(), 3_600, "{civil}");
     }
     for last in ["2026-03-29 01:59:59.999999", "2026-03-29 03:00", "2026-10-25 01:59:59", "2026-10-25 03:00"] {
         assert!(read(last).is_ok(), "{last}");
@@ -139,7 +140,7 @@ fn the_zone_that_was_meant_is_named() {
 fn a_zone_may_be_named_where_there_is_a_database_of_them() {
     let database = jiff::tz::db().clone();
     if database.get("Europe/Berlin").is_err() {
-        eprintln!("skipped: this machine has no database of zones");
+        writeln!(std::io::stderr(), "skipped: this machine has no database of zones").unwrap();
         return;
     }
     let zones = Zones { local: TimeZone::UTC, database };

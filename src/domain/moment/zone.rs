@@ -9,7 +9,7 @@ use jiff::{
 
 /// A zone, and what it is called.
 pub(super) struct Zone {
-    pub(super) zone: TimeZone,
+    pub(super) clocks: TimeZone,
     pub(super) name: String,
     /// The offset that the text gives beside the name.
     claimed: Option<Offset>,
@@ -18,13 +18,13 @@ pub(super) struct Zone {
 impl Zone {
     pub(super) fn local(zones: &Zones) -> Self {
         let name = zones.local.iana_name().map_or_else(String::new, |name| format!("{name}, "));
-        Self { zone: zones.local.clone(), name: format!("{name}the zone of this machine"), claimed: None }
+        Self { clocks: zones.local.clone(), name: format!("{name}the zone of this machine"), claimed: None }
     }
 
     pub(super) fn named(text: &str, zones: &Zones) -> Result<Self, InvalidMoment> {
         let refuse = || InvalidMoment::NoZone { zone: text.to_owned() };
         if ["Z", "UTC", "GMT"].iter().any(|utc| text.eq_ignore_ascii_case(utc)) {
-            return Ok(Self { zone: TimeZone::UTC, name: "UTC".to_owned(), claimed: None });
+            return Ok(Self { clocks: TimeZone::UTC, name: "UTC".to_owned(), claimed: None });
         }
         let end = text.find(['[', ' ']).unwrap_or(text.len());
         let (first, rest) = if text.starts_with(['+', '-']) { text.split_at(end) } else { ("", text) };
@@ -32,14 +32,16 @@ impl Zone {
         let rest = rest.trim();
         let name = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(rest);
         let zone = match (claimed, name) {
-            (Some(offset), "") => return Ok(Self { zone: offset.to_time_zone(), name: shown(offset), claimed: None }),
+            (Some(offset), "") => {
+                return Ok(Self { clocks: offset.to_time_zone(), name: shown(offset), claimed: None });
+            }
             (_, "UTC") => TimeZone::UTC,
             // A name without a slash may be an abbreviation, such as IST: each means several zones.
             (_, name) if !name.contains('/') => return Err(refuse()),
             (_, name) => zones.database.get(name).map_err(|_| refuse())?,
         };
         let name = zone.iana_name().unwrap_or(name).to_owned();
-        Ok(Self { zone, name, claimed })
+        Ok(Self { clocks: zone, name, claimed })
     }
 
     /// The moment of a time on the clocks there, unless there is none, or two; `None` beyond the end of time.
@@ -47,22 +49,22 @@ impl Zone {
         let timestamp = |offset: Offset| offset.to_timestamp(civil).ok();
         if let Some(offset) = self.claimed {
             let at = timestamp(offset)?;
-            let right = self.zone.to_offset(at) == offset;
-            let (zone, paste) = (self.name.clone(), written(at, &self.zone));
+            let right = self.clocks.to_offset(at) == offset;
+            let (zone, paste) = (self.name.clone(), written(at, &self.clocks));
             return Some(if right {
                 Ok(at)
             } else {
                 Err(InvalidMoment::OtherOffset { zone, offset: shown(offset), paste })
             });
         }
-        let (is_gap, before, after) = match self.zone.to_ambiguous_timestamp(civil).offset() {
+        let (is_gap, before, after) = match self.clocks.to_ambiguous_timestamp(civil).offset() {
             AmbiguousOffset::Unambiguous { offset } => return Some(Ok(timestamp(offset)?)),
             AmbiguousOffset::Gap { before, after } => (true, before, after),
             AmbiguousOffset::Fold { before, after } => (false, before, after),
         };
         let (one, other) = (timestamp(before)?, timestamp(after)?);
         let (civil, zone) = (civil.strftime("%Y-%m-%d %H:%M:%S").to_string(), self.name.clone());
-        let (earlier, later) = (written(one.min(other), &self.zone), written(one.max(other), &self.zone));
+        let (earlier, later) = (written(one.min(other), &self.clocks), written(one.max(other), &self.clocks));
         Some(Err(if is_gap {
             InvalidMoment::InGap { civil, zone, earlier, later }
         } else {
@@ -77,7 +79,7 @@ impl Zone {
         let start = if days.is_zero() {
             now
         } else {
-            match self.instant(self.zone.to_datetime(now).checked_sub(days).ok()?)? {
+            match self.instant(self.clocks.to_datetime(now).checked_sub(days).ok()?)? {
                 Ok(start) => start,
                 Err(reason) => return Some(Err(reason)),
             }
@@ -87,7 +89,7 @@ impl Zone {
     }
 
     pub(super) fn at(&self, at: Timestamp) -> TypedMoment {
-        let written = written(at, &self.zone);
+        let written = written(at, &self.clocks);
         let read_as = if written.ends_with(&self.name) { written } else { format!("{written} ({})", self.name) };
         TypedMoment { at, read_as }
     }
