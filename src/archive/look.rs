@@ -181,6 +181,11 @@ impl Look {
         }
     }
 
+    /// Whether this timeline is known to be one that replay passes.
+    fn follows(&self, timeline: Timeline) -> bool {
+        self.needed.as_ref().is_some_and(|needed| needed.path.passes(timeline))
+    }
+
     fn history(&self, timeline: Timeline) -> Result<Outcome, Unusable> {
         let name = TimelineHistory::file_name(timeline);
         let mut damaged = None;
@@ -190,6 +195,8 @@ impl Look {
                 Ok(None) => {}
                 Ok(Some(bytes)) => match TimelineHistory::parse(timeline, &bytes) {
                     Ok(_) => return self.hand_bytes(&file, &bytes),
+                    // Of a timeline that is not followed the server asks whether it is taken; what it says counts nothing.
+                    Err(_) if !self.follows(timeline) => return self.hand_bytes(&file, &bytes),
                     Err(error) => drop(damaged.get_or_insert(Outcome::History { file, what: error.to_string() })),
                 },
                 Err(ReadError::Fault(fault)) => {

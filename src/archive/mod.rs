@@ -47,5 +47,5 @@ pub use refuse::unreachable;
 pub use restore_command::RestoreCommand;
 pub use search::{Between, Search};
 pub use segment::{ClusterWal, SegmentFault};
-pub use tail::{Tail, tail};
+pub use tail::{Tail, first_damage, tail};
 pub use window::{WindowPoint, WindowReading, window};

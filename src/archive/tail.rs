@@ -63,6 +63,31 @@ pub fn tail(chain: &Chain<'_>, start: Lsn, until: Lsn, cluster: Option<SystemIde
     Ok(Tail { last: None, damage: None })
 }
 
+/// The first damage of the WAL between a record's beginning and `until`, in the chain; `None` where the segments that were
+/// read have none, up to where one is missing.
+pub fn first_damage(
+    chain: &Chain<'_>,
+    start: Lsn,
+    until: Lsn,
+    cluster: Option<SystemIdentifier>,
+) -> io::Result<Option<(Segment, WalProblem)>> {
+    let last = chain.number(Lsn(until.0.saturating_sub(1).max(start.0)));
+    let mut check = RangeCheck::new(Timeline(1), start, until, chain.size);
+    for number in chain.number(start)..=last {
+        let Some((timeline, stored)) = chain.file(number) else { break };
+        let segment = Segment { timeline, number };
+        let begins = chain.start(number);
+        let from = if start > begins { start } else { Lsn(begins.0.saturating_sub(1)) };
+        let wanted = Wanted { segment, size: chain.size, start: from, stop: until, version: None };
+        check.add(segment, scan(&chain.listing.path(timeline, stored), wanted)?);
+        let (_, problems) = check.clone().finish(cluster);
+        if let Some(problem) = problems.into_iter().find(|problem| is_damage(&problem.fault)) {
+            return Ok(Some((segment, problem)));
+        }
+    }
+    Ok(None)
+}
+
 /// Reads one segment. What a stream that is cut short still gives is taken; the rest counts as missing.
 fn scan(path: &Path, wanted: Wanted) -> io::Result<SegmentReport> {
     let mut scan = SegmentScan::new(wanted);

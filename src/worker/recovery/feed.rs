@@ -4,7 +4,7 @@
 //! starts. Never: goes on without the archive that the plan looked at.
 
 use crate::{
-    archive::{ClusterWal, Listing, NeededWal, SegmentName, TimelineHistory, tail},
+    archive::{ClusterWal, Listing, NeededWal, SegmentName, TimelineHistory, first_damage},
     domain::{Failure, Lsn, RecoveryPlan, SystemIdentifier},
     engine::claim,
     postgres::{
@@ -34,6 +34,8 @@ pub(in crate::worker) struct Feed {
     command: OsString,
     needed: NeededWal,
     cluster: SystemIdentifier,
+    /// Where replay begins.
+    start: Lsn,
 }
 
 impl Feed {
@@ -57,7 +59,7 @@ impl Feed {
             account,
             wait: None,
         })?;
-        Ok(Self { command: feed.command(), feed, needed, cluster })
+        Ok(Self { command: feed.command(), feed, needed, cluster, start: plan.start })
     }
 
     /// The `restore_command` of this attempt's server.
@@ -79,10 +81,9 @@ impl Feed {
     pub(super) fn damage(&self, at: Option<Lsn>) -> Option<String> {
         let listing = Listing::read(&self.feed.look().archive, Some(self.cluster)).ok()?;
         let chain = crate::archive::Chain::new(&listing, &self.needed.path)?;
-        let first = self.needed.first.start(self.needed.size);
         let end = Segment { number: self.needed.last.number + 1, ..self.needed.last }.start(self.needed.size);
-        let found = tail(&chain, at.map_or(first, |at| at.max(first)), end, Some(self.cluster)).ok()?;
-        let (segment, problem) = found.damage?;
+        let from = at.map_or(self.start, |at| at.max(self.start));
+        let (segment, problem) = first_damage(&chain, from, end, Some(self.cluster)).ok()??;
         Some(format!("{} is damaged at {}: {}", segment.file_name(self.needed.size), problem.at, problem.fault))
     }
 
