@@ -36,7 +36,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Verb::Backup(BackupVerb::List { json })) => list(&AppContext::read(&cli.common)?, json),
         Some(Verb::Backup(BackupVerb::Verify(args))) => verify::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Restore(args)) => restore::run(&AppContext::read(&cli.common)?, &args),
-        Some(Verb::Wal(WalArgs { verb: WalVerb::Show(args) })) => wal::show(&AppContext::read(&cli.common)?, &args),
+        Some(Verb::Wal(WalArgs { verb: WalVerb::Show(args) })) => {
+            wal::show::run(&AppContext::read(&cli.common)?, &args)
+        }
         Some(Verb::Report(args)) => session::report(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Keeper(args)) => keeper::run(&AppContext::read(&cli.common)?, &args),
         Some(Verb::Play(args)) => play::run(&cli.common, &args),

@@ -2,25 +2,17 @@
 
 mod cache;
 pub mod read;
+pub(super) mod show;
 
-use super::{choice, context::AppContext, planner};
+use super::planner;
 use crate::{
-    archive::Around,
-    catalog::{self, CatalogInstance},
-    cli::{
-        args::WalShowArgs,
-        exit::Exit,
-        streams::print_error,
-        wal::{self, ShownArchive},
-    },
-    domain::{
-        Failure, NearbyCommits, RestorePoint, Timeline, WalArchive, WalWindow, WorkerSettings, instance::printable,
-    },
+    archive::CommitsAround,
+    catalog::CatalogInstance,
+    domain::{Failure, NearbyCommits, RestorePoint, Timeline, WalArchive, WalWindow, WorkerSettings},
     manager::Clock,
 };
-use anyhow::Context;
 use read::{CommitsRequest, WindowRequest};
-use std::{io, time::Duration};
+use std::time::Duration;
 
 /// Where windows are kept in the state directory.
 const CACHE: &str = "cache";
@@ -47,7 +39,7 @@ pub async fn nearby(
     instance: &CatalogInstance,
     archive: &WalArchive,
     timeline: Timeline,
-    around: Around,
+    around: CommitsAround,
     settings: WorkerSettings,
 ) -> Result<NearbyCommits, Failure> {
     let version = instance.points().find_map(|point| point.facts.version);
@@ -84,44 +76,4 @@ fn how_to_name(instance: &CatalogInstance) -> String {
          {folder}/wal",
         instance.repository.display()
     )
-}
-
-/// `howdah wal show`.
-pub(super) fn show(context: &AppContext, args: &WalShowArgs) -> anyhow::Result<Exit> {
-    let catalog = catalog::read(&context.sources_for([&args.instance])?);
-    let (instance, _) = match choice::row(&catalog, &args.instance, None) {
-        Ok(found) => found,
-        Err(refused) => {
-            print_error(&printable(&refused.sentence));
-            for candidate in &refused.candidates {
-                print_error(&printable(&candidate.to_string()));
-            }
-            return Ok(Exit::Refused);
-        }
-    };
-    let settings = context.worker_settings();
-    let request = match request_with(instance, &settings, context.read_only, instance.wal.clone(), LONG) {
-        Ok(request) => request,
-        Err(failure) => {
-            print_error(&failure.to_string());
-            return Ok(Exit::Refused);
-        }
-    };
-    let shown: Vec<ShownArchive> = request
-        .archives
-        .iter()
-        .map(|archive| ShownArchive {
-            archive: archive.clone(),
-            window: read::one_window(archive, &request, &settings),
-        })
-        .collect();
-    match wal::show(instance, &shown, args.json, &mut io::stdout().lock()) {
-        // `| head` has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-        written => written.context("the window cannot be written")?,
-    }
-    for failure in shown.iter().filter_map(|one| one.window.as_ref().err()) {
-        print_error(&failure.to_string());
-    }
-    Ok(if shown.iter().any(|one| one.window.is_ok()) { Exit::Done } else { Exit::Refused })
 }

@@ -40,7 +40,7 @@ pub use history::{HistoryError, TimelineHistory};
 pub use listing::{Listing, Stored};
 pub use memo::Memo;
 pub use name::{ArchiveFile, SegmentName};
-pub use nearby::{Around, nearby};
+pub use nearby::{CommitsAround, nearby};
 pub use needed::NeededWal;
 pub use plan::plan;
 pub use refuse::unreachable;

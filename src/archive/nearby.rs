@@ -11,7 +11,7 @@ const MOST: usize = 50;
 /// What the commits are sought around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Around {
+pub enum CommitsAround {
     /// Commits up to this moment, and behind it.
     Moment(Timestamp),
     /// Commits that begin before this position, and at or behind it.
@@ -26,7 +26,7 @@ pub enum Around {
 pub fn nearby(
     listing: &Listing,
     timeline: Timeline,
-    around: Around,
+    around: CommitsAround,
     tools: Option<Tools<'_>>,
 ) -> std::io::Result<NearbyCommits> {
     let unknown = |why: String| NearbyCommits { unknown: Some(why), ..NearbyCommits::default() };
@@ -51,22 +51,24 @@ pub fn nearby(
 }
 
 /// The run that a place is in; for a moment by the times of the files.
-fn run_of<'a>(chain: &'a Chain<'_>, around: Around) -> Option<&'a Run> {
+fn run_of<'a>(chain: &'a Chain<'_>, around: CommitsAround) -> Option<&'a Run> {
     match around {
-        Around::Position(at) => chain.runs.iter().find(|run| at < run.end && chain.start(run.first) <= at),
-        Around::Moment(at) => {
+        CommitsAround::Position(at) => chain.runs.iter().find(|run| at < run.end && chain.start(run.first) <= at),
+        CommitsAround::Moment(at) => {
             let written = |run: &&Run| chain.file(run.last).is_some_and(|(_, stored)| at < stored.modified);
             chain.runs.iter().find(written).or(chain.runs.last())
         }
     }
 }
 
-fn read(chain: &Chain<'_>, run: &Run, around: Around, tools: Tools<'_>) -> Result<NearbyCommits, DumpError> {
+fn read(chain: &Chain<'_>, run: &Run, around: CommitsAround, tools: Tools<'_>) -> Result<NearbyCommits, DumpError> {
     let mut search = Search::new(chain, run.end, tools)?;
     // The first position that is behind the place.
     let border = match around {
-        Around::Position(at) => at,
-        Around::Moment(at) => search.between(&|time| time > at, run.first)?.next.map_or(run.end, |next| next.lsn),
+        CommitsAround::Position(at) => at,
+        CommitsAround::Moment(at) => {
+            search.between(&|time| time > at, run.first)?.next.map_or(run.end, |next| next.lsn)
+        }
     };
     let here = chain.number(border).clamp(run.first, run.last);
     let mut before: VecDeque<WalCommit> = VecDeque::new();

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use howdah::{
-    archive::{Around, Listing, Memo, WindowPoint, nearby, window},
+    archive::{CommitsAround, Listing, Memo, WindowPoint, nearby, window},
     catalog::{Marks, RepositoryPath},
     domain::{
         ArchiveOrigin, Lsn, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, WalArchive, WalWindow,
@@ -96,7 +96,7 @@ fn the_commits_around_a_moment_are_found_in_an_idle_stretch_too() {
     let around = |timeline, place| nearby(&listing, Timeline(timeline), place, Some(bed.tools())).unwrap();
     let xid = |commit: Option<&howdah::domain::WalCommit>| commit.map(|commit| (commit.xid, commit.at));
     for (one, next) in bed.first.iter().zip(&bed.first[1..]) {
-        for place in [Around::Moment(one.at), Around::Position(one.lsn)] {
+        for place in [CommitsAround::Moment(one.at), CommitsAround::Position(one.lsn)] {
             let found = around(1, place);
             assert_eq!(xid(found.before.last()), Some((one.xid, one.at)), "{place:?}");
             assert_eq!(xid(found.after.first()), Some((next.xid, next.at)), "{place:?}");
@@ -104,14 +104,14 @@ fn the_commits_around_a_moment_are_found_in_an_idle_stretch_too() {
     }
     let last = bed.first.last().unwrap();
     let end = listing.timelines[&Timeline(1)].last().unwrap().number * (16 << 20) + 100;
-    for place in [Around::Position(Lsn(end)), Around::Moment("2099-01-01T00:00:00Z".parse().unwrap())] {
+    for place in [CommitsAround::Position(Lsn(end)), CommitsAround::Moment("2099-01-01T00:00:00Z".parse().unwrap())] {
         let found = around(1, place);
         assert_eq!((xid(found.before.last()), found.after.len()), (Some((last.xid, last.at)), 0), "{place:?}");
     }
     // On the path to timeline 2 its first commit follows the last one before the fork.
-    let found = around(2, Around::Moment(bed.first[2].at));
+    let found = around(2, CommitsAround::Moment(bed.first[2].at));
     assert_eq!(xid(found.after.first()), Some((bed.second[0].xid, bed.second[0].at)));
-    assert!(nearby(&listing, Timeline(1), Around::Position(Lsn(end)), None).unwrap().unknown.is_some());
+    assert!(nearby(&listing, Timeline(1), CommitsAround::Position(Lsn(end)), None).unwrap().unknown.is_some());
 }
 
 /// A repository with the backup of the bed.
@@ -133,6 +133,8 @@ fn archives_are_found_by_the_settings_beside_the_backups_and_by_a_plain_archive_
     let repository = repository(bed);
     let repo = ["--repo", repository.to_str().unwrap()];
     let howdah = Howdah::new();
+    // What is read once is kept there.
+    fs::create_dir_all(howdah.home.join("state-home/howdah")).unwrap();
     let origins = |value: &serde_json::Value| -> Vec<(String, String)> {
         let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap().to_owned();
         value.as_array().unwrap().iter().map(|one| (text(one, "origin"), text(one, "archive"))).collect()

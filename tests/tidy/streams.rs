@@ -18,6 +18,7 @@ const OUT: &[&str] = &[
     "src/app/run.rs",
     "src/app/session.rs",
     "src/app/verify.rs",
+    "src/app/wal/show.rs",
     "src/app/worker.rs",
     "src/console/terminal.rs",
 ];

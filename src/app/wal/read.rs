@@ -4,7 +4,7 @@
 
 use super::cache::{Cache, Fingerprint};
 use crate::{
-    archive::{self, Around, Listing, Tools, WindowPoint},
+    archive::{self, CommitsAround, Listing, Tools, WindowPoint},
     domain::{
         BackupForm, BackupSource, Failure, MajorVersion, NearbyCommits, RestorePoint, SystemIdentifier, Timeline,
         Timestamp, WalArchive, WalWindow, WorkerSettings, instance::printable_name,
@@ -29,7 +29,7 @@ pub struct WindowRequest {
     pub effort: Duration,
 }
 
-/// Around what commits are wanted.
+/// CommitsAround what commits are wanted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CommitsRequest {
     /// The archive.
@@ -41,7 +41,7 @@ pub struct CommitsRequest {
     /// The timeline that the path ends with.
     pub timeline: Timeline,
     /// The moment or the position.
-    pub around: Around,
+    pub around: CommitsAround,
 }
 
 /// The window with the first archive that something can be recovered from; with the first one where that is none.
