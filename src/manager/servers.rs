@@ -20,7 +20,7 @@ impl<S: Store, A: Attempts> Manager<S, A> {
     /// Tells the sessions whose server is gone.
     pub(super) async fn look_at_servers(&mut self) {
         self.next_look = None;
-        // What could not be stored comes again by itself, and twice would be told wrongly.
+        // What could not be stored comes again by itself; more of the same would only pile up.
         if !self.is_all_stored() {
             return;
         }

@@ -178,7 +178,7 @@ proptest! {
 
     #[test]
     fn a_time_without_a_zone_is_one_moment_or_is_refused_with_two(
-        day in 0_i32..400, second in 0_i64..86_400,
+        day in prop_oneof![Just(87), Just(297), 0_i32..400], second in 0_i64..14_400,
     ) {
         let civil = jiff::civil::date(2026, 1, 1).checked_add(jiff::Span::new().days(day)).unwrap();
         let civil = civil.at(0, 0, 0, 0).checked_add(jiff::Span::new().seconds(second)).unwrap();
