@@ -10,11 +10,10 @@ use howdah::{
     catalog::{Catalog, CatalogEntry, Repository, propose::Proposal},
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, BackupFacts, Damage, Disposed, ExistingData, Failure, InstanceName, JobId, LeftServer, Lsn, Order,
-        Port, Reached, RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
+        AttemptNo, ExistingData, Failure, InstanceName, JobId, LeftServer, Order, Port, RunningServer, SessionId,
         fact::ProcessMark, plan::TargetState,
     },
-    machine::{CompletedRow, Event, PastSession, Phase, Refusal, Scope, Session, StuckReason, UnreadableSession},
+    machine::{CompletedRow, PastSession, Phase, Refusal, Scope, Session, UnreadableSession},
     manager::{Receipt, ReceiptLine, SessionAction, Snapshot},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -183,7 +182,7 @@ impl World {
         let fails = draw.is_multiple_of(4);
         let cause = || "the journal is locked by another program\u{1b}[2J".to_owned();
         Some(match intent {
-            Intent::Act(act, scope) => Message::Acted(act, self.act(act, &scope, draw)),
+            Intent::Act(act, scope) => Message::Acted(act.clone(), self.act(act, &scope, draw)),
             Intent::Start(orders) => Message::Started(self.start(&orders, draw)),
             Intent::RefreshCatalog => Message::Catalog(Arc::new(self.catalog())),
             Intent::Suspend => Message::NotSuspended,
