@@ -170,10 +170,10 @@ impl SimulatedArchive {
     fn path(&self, recovery: &Recovery, end: Lsn) -> Vec<Timeline> {
         let is_behind = self.fork.is_some_and(|fork| self.lsn(fork) < end);
         match recovery.timeline {
-            RecoveryTimeline::Current => vec![Timeline(1)],
-            RecoveryTimeline::Number(Timeline(1)) => vec![Timeline(1)],
-            RecoveryTimeline::Latest | RecoveryTimeline::Number(_) if is_behind => vec![Timeline(1), Timeline(2)],
-            RecoveryTimeline::Latest | RecoveryTimeline::Number(_) => vec![Timeline(1)],
+            RecoveryTimeline::Latest | RecoveryTimeline::Number(Timeline(2..)) if is_behind => {
+                vec![Timeline(1), Timeline(2)]
+            }
+            RecoveryTimeline::Latest | RecoveryTimeline::Current | RecoveryTimeline::Number(_) => vec![Timeline(1)],
         }
     }
 

@@ -263,3 +263,14 @@ fn the_end_of_the_archive_is_no_goal_where_a_gap_ends_it() {
     assert!(refused.contains("segment 000000010000000000000020 is missing"), "{refused}");
     assert!(refused.contains("2026-11-19 13:58:30 UTC"), "{refused}");
 }
+
+#[test]
+fn files_alone_are_not_recovered_beyond_the_backups_own_end() {
+    let mut stage = opened();
+    type_time(&mut stage, "13:29:59");
+    stage.press("enter").tell(places(1)).press("down down right right enter");
+    assert!(stage.text().contains("recovery needs a server: choose one"), "{}", stage.text());
+    assert_eq!(state(&stage), "Form =orders");
+    stage.press("left enter");
+    assert_eq!(state(&stage), "Plan =orders");
+}

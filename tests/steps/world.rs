@@ -10,11 +10,10 @@ use howdah::{
     catalog::{Catalog, CatalogEntry, Repository, propose::Proposal},
     console::message::{Intent, Message, Query, RequestId},
     domain::{
-        AttemptNo, BackupFacts, Damage, Disposed, ExistingData, Failure, InstanceName, JobId, LeftServer, Lsn, Order,
-        Port, Reached, RunningServer, SessionId, Step, SystemIdentifier, Verification, VerifyOrder, fact::PausePoint,
+        AttemptNo, ExistingData, Failure, InstanceName, JobId, LeftServer, Order, Port, RunningServer, SessionId,
         fact::ProcessMark, plan::TargetState,
     },
-    machine::{CompletedRow, Event, PastSession, Phase, Refusal, Scope, Session, StuckReason, UnreadableSession},
+    machine::{CompletedRow, PastSession, Phase, Refusal, Scope, Session, UnreadableSession},
     manager::{Receipt, ReceiptLine, SessionAction, Snapshot},
 };
 use std::{collections::BTreeSet, sync::Arc};

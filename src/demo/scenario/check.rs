@@ -112,7 +112,8 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let outage = |from: Duration, to: &Spanned<_>, cause: String| outage(source, from, to, cause);
     let cuts = written.link.into_iter().map(|cut| outage(cut.cut.0, &cut.back, cut.cause));
     let cuts = cuts.collect::<Result<Vec<_>, _>>()?;
-    let (mut repositories, mut listed, mut instances, mut archived) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut repositories, mut listed, mut instances) = (Vec::new(), Vec::new(), Vec::new());
+    let mut archives = Vec::new();
     for one in written.repository {
         let path = PathBuf::from(one.path.get_ref());
         if !path.is_absolute() {
@@ -126,7 +127,7 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
             let number = instances.len() as u64 + 1;
             let (instance, archive) = catalog_instance(source, &path, instance, written.starts, number)?;
             instances.push(instance);
-            archived.extend(archive);
+            archives.extend(archive);
         }
         let down = one.down.into_iter().map(|down| outage(down.from.0, &down.to, down.cause));
         let down = down.collect::<Result<Vec<_>, _>>()?;
@@ -142,7 +143,6 @@ fn story(source: &Source<'_>, written: Written) -> Result<Story, ScenarioError> 
     let tables = written.table.into_iter().map(|table| tables::planned(source, table, &catalog));
     let tables = tables.collect::<Result<_, _>>()?;
     let (title, starts, opens) = (written.title, written.starts, written.opens.0);
-    let archives = archived;
     Ok(Story {
         title,
         starts,
