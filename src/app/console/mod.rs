@@ -52,6 +52,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{mpsc, watch};
+use window::Windows;
 
 /// Two pictures of progress a second are as many as are read; each costs some hundred bytes.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -225,6 +226,7 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
     let journal = context.state.join("journal.db");
     let (past, run_journal, job_settings) = (journal.clone(), journal.clone(), context.worker_settings());
     let compare_settings = context.worker_settings();
+    let windows = Windows::new(catalog.clone(), context.worker_settings(), context.read_only);
     let (order_settings, explore_dir) = (job_settings.clone(), context.config.explore_dir());
     let (servers, stops, read_only) = (context.state.clone(), context.state.clone(), context.read_only);
     let (settings, state, logs) = (context.worker_settings(), context.state.clone(), context.state.clone());
@@ -234,8 +236,8 @@ fn ports(context: &AppContext, sessions: &Sessions, clock: Clock) -> Ports {
         exposed: exposed(context.state.clone()),
         release: sessions.port(|switch| Box::pin(async move { switch.release().await })),
         reacquire: sessions.port(|switch| Box::pin(async move { switch.reacquire().await })),
-        window: window::window_port(catalog.clone()),
-        commits: window::commits_port(catalog.clone()),
+        window: windows.window_port(),
+        commits: windows.commits_port(),
         catalog,
         refresh_catalog: Box::new(move || {
             // A wish that waits already asks for the same.

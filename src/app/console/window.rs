@@ -1,54 +1,76 @@
-//! The recoverable windows that the screen asks for, off its thread.
+//! The recoverable windows that the screen asks for, each read by a process of its own.
 
 use crate::{
-    catalog::{Catalog, InstanceKey},
+    app::wal,
+    archive::CommitsAround,
+    catalog::{Catalog, CatalogInstance, InstanceKey},
     console::{
         message::NearGoal,
         ports::{CommitsPort, WindowPort},
     },
-    domain::{Failure, NearbyCommits, Timeline, WalArchive, WalWindow},
+    domain::{Failure, WalArchive, WorkerSettings},
 };
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::watch;
 
-/// Reads the window of an instance as the catalog has it now.
-pub(super) fn window_port(catalog: watch::Receiver<Arc<Catalog>>) -> WindowPort {
-    Box::new(move |key| {
-        let catalog = Arc::clone(&catalog.borrow());
-        Box::pin(off_thread(move || read_window(&catalog, &key)))
-    })
+/// What both ports need.
+#[derive(Clone)]
+pub(super) struct Windows {
+    catalog: watch::Receiver<Arc<Catalog>>,
+    settings: WorkerSettings,
+    read_only: bool,
+    /// The archive that the last window of an instance was read from.
+    shown: Arc<Mutex<BTreeMap<InstanceKey, WalArchive>>>,
 }
 
-/// Reads the commits around a goal.
-pub(super) fn commits_port(catalog: watch::Receiver<Arc<Catalog>>) -> CommitsPort {
-    Box::new(move |key, timeline, near| {
-        let catalog = Arc::clone(&catalog.borrow());
-        Box::pin(off_thread(move || read_commits(&catalog, &key, timeline, near)))
-    })
+impl Windows {
+    pub(super) fn new(catalog: watch::Receiver<Arc<Catalog>>, settings: WorkerSettings, read_only: bool) -> Self {
+        Self { catalog, settings, read_only, shown: Arc::default() }
+    }
+
+    /// Reads the window of an instance as the catalog has it now.
+    pub(super) fn window_port(&self) -> WindowPort {
+        let windows = self.clone();
+        Box::new(move |key| {
+            let windows = windows.clone();
+            Box::pin(async move {
+                let instance = windows.instance(&key)?;
+                let window = wal::window(&instance, windows.settings.clone(), windows.read_only).await?;
+                let mut shown = windows.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                shown.insert(key, window.archive.clone());
+                drop(shown);
+                Ok(window)
+            })
+        })
+    }
+
+    /// Reads the commits around a goal in the archive that the window was read from.
+    pub(super) fn commits_port(&self) -> CommitsPort {
+        let windows = self.clone();
+        Box::new(move |key, timeline, near| {
+            let windows = windows.clone();
+            Box::pin(async move {
+                let instance = windows.instance(&key)?;
+                let shown = windows.shown.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+                let archive = shown.or_else(|| instance.wal.first().cloned()).ok_or_else(gone)?;
+                let around = match near {
+                    NearGoal::Moment(at) => CommitsAround::Moment(at),
+                    NearGoal::Position(at) => CommitsAround::Position(at),
+                };
+                wal::nearby(&instance, &archive, timeline, around, windows.settings.clone()).await
+            })
+        })
+    }
+
+    fn instance(&self, key: &InstanceKey) -> Result<CatalogInstance, Failure> {
+        let catalog = Arc::clone(&self.catalog.borrow());
+        key.find(&catalog).cloned().ok_or_else(gone)
+    }
 }
 
-async fn off_thread<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(read).await.map_err(|error| Failure::bug(error.to_string()))?
-}
-
-/// The archive of an instance that the catalog has.
-fn archive(catalog: &Catalog, key: &InstanceKey) -> Result<WalArchive, Failure> {
-    let archive = key.find(catalog).and_then(|instance| instance.wal.first());
-    let gone = || Failure::incurable("no archive of its WAL is known any more", "read the repositories again");
-    archive.cloned().ok_or_else(gone)
-}
-
-fn read_window(catalog: &Catalog, key: &InstanceKey) -> Result<WalWindow, Failure> {
-    Err(unread(&archive(catalog, key)?))
-}
-
-fn read_commits(catalog: &Catalog, key: &InstanceKey, _: Timeline, _: NearGoal) -> Result<NearbyCommits, Failure> {
-    Err(unread(&archive(catalog, key)?))
-}
-
-fn unread(archive: &WalArchive) -> Failure {
-    let directory = crate::domain::path_text::quoted(&archive.directory);
-    Failure::incurable(format!("the archive {directory} is not read by this build"), "name the goal by its position")
+fn gone() -> Failure {
+    Failure::incurable("no archive of its WAL is known any more", "read the repositories again")
 }

@@ -111,7 +111,7 @@ impl Restore<'_> {
             let cause = format!("the server that waited at {} does not wait there any more{now}", point.at);
             return Err(Failure::disruption(cause, "it is brought back there").into());
         }
-        let answer = supervisor.ask(&[&self.settings.probe_role, supervisor.account.name().to_owned().as_str()])?;
+        let answer = self.answer(supervisor)?;
         Ok(Waiting { at: point.at, committed: point.committed, client, answer, plan, remarks })
     }
 
@@ -172,10 +172,14 @@ impl Restore<'_> {
             waiting.client.promote()?;
         }
         self.wait_for_end(supervisor, waiting.client)?;
-        let roles = [self.settings.probe_role.as_str(), &supervisor.account.name().to_owned()];
-        let answer = supervisor.ask(&roles)?;
+        let answer = self.answer(supervisor)?;
         self.report.log(&format!("the recovery is ended: {answer}"));
         self.finish(supervisor, factory, waiting.remarks, format!("{answer}{reached}"))
+    }
+
+    fn answer(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<Answer, Halt> {
+        let user = supervisor.account.name().to_owned();
+        supervisor.ask(&[&self.settings.probe_role, &user])
     }
 
     /// Waits until the recovery that was ended is over.

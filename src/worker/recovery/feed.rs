@@ -30,7 +30,7 @@ const SPOOL_IN_DATA: &str = "howdah.wal";
 
 /// The feed of one recovery.
 pub(in crate::worker) struct Feed {
-    feed: WalFeed,
+    wal: WalFeed,
     command: OsString,
     needed: NeededWal,
     cluster: SystemIdentifier,
@@ -59,7 +59,7 @@ impl Feed {
             account,
             wait: None,
         })?;
-        Ok(Self { command: feed.command(), feed, needed, cluster, start: plan.start })
+        Ok(Self { command: feed.command(), wal: feed, needed, cluster, start: plan.start })
     }
 
     /// The `restore_command` of this attempt's server.
@@ -69,7 +69,7 @@ impl Feed {
 
     /// What the server was answered last.
     pub(super) fn look(&self) -> FeedState {
-        self.feed.look()
+        self.wal.look()
     }
 
     /// What a server that gave up was refused, if that is why.
@@ -79,7 +79,7 @@ impl Feed {
 
     /// What is damaged of the WAL behind this position: a clause. A server logs of it only that it has come to the end.
     pub(super) fn damage(&self, at: Option<Lsn>) -> Option<String> {
-        let listing = Listing::read(&self.feed.look().archive, Some(self.cluster)).ok()?;
+        let listing = Listing::read(&self.wal.look().archive, Some(self.cluster)).ok()?;
         let chain = crate::archive::Chain::new(&listing, &self.needed.path)?;
         let end = Segment { number: self.needed.last.number + 1, ..self.needed.last }.start(self.needed.size);
         let from = at.map_or(self.start, |at| at.max(self.start));
@@ -89,7 +89,7 @@ impl Feed {
 
     /// Ends what it does; the server asks no more.
     pub(super) fn stop(self) {
-        self.feed.stop();
+        self.wal.stop();
     }
 }
 

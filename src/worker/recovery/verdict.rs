@@ -32,7 +32,6 @@ pub(super) fn verdict(
         RecoveryGoal::Consistent | RecoveryGoal::Latest => {
             return Err(Failure::bug("a recovery without a goal of its own was judged as one that has one"));
         }
-        RecoveryGoal::Immediate => {}
         RecoveryGoal::Time(goal) => {
             let is_later = |at| if wish.inclusive { at > *goal } else { at >= *goal };
             if let Some(committed) = sight.committed.filter(|committed| is_later(*committed)) {
@@ -45,7 +44,7 @@ pub(super) fn verdict(
             }
         }
         RecoveryGoal::Lsn(goal) if wish.inclusive && at < *goal => return Err(short_of(at, &format!("LSN {goal}"))),
-        RecoveryGoal::Lsn(_) | RecoveryGoal::Xid(_) | RecoveryGoal::Name(_) => {}
+        RecoveryGoal::Immediate | RecoveryGoal::Lsn(_) | RecoveryGoal::Xid(_) | RecoveryGoal::Name(_) => {}
     }
     let Some(stopping) = stopping else {
         return Err(wrong(&format!("it waits at {at}, and the server did not log why"), ODD));
