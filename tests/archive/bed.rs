@@ -71,8 +71,10 @@ fn make() -> Bed {
         .collect();
     // An idle stretch, and a record that nothing follows.
     switch(&cluster, &archive);
-    cluster.ask("checkpoint");
-    switch(&cluster, &archive);
+    for _ in 0..4 {
+        cluster.ask("checkpoint");
+        switch(&cluster, &archive);
+    }
     let point = facts(&backup, &cluster);
     let (second, fork) = branch(&backup, &archive, first[2].lsn);
     cluster.stop();

@@ -267,6 +267,8 @@ fn files_that_are_none_of_an_archive_are_passed_over_and_a_pipe_is_never_opened(
     mkfifo(&file_name(1, 6));
     mkfifo("00000002.history");
     mkfifo(&file_name(9, 9));
+    // One that takes the place of a file after the look is not read either.
+    assert!(howdah::archive::file::open(&directory.join(file_name(1, 6))).is_err());
     fs::create_dir(directory.join(file_name(1, 7))).unwrap();
     std::os::unix::fs::symlink("/dev/zero", directory.join(file_name(1, 8))).unwrap();
     std::os::unix::fs::symlink("nowhere", directory.join(file_name(1, 9))).unwrap();

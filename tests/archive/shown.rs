@@ -59,6 +59,21 @@ fn the_window_says_what_each_restore_point_can_be_brought_to_on_each_timeline() 
 }
 
 #[test]
+fn a_timeline_that_ends_where_the_next_one_forks_is_no_end_of_its_own() {
+    needs_postgres!();
+    let bed = bed();
+    let archive = copy(&bed.archive);
+    for name in crate::support::place::names(&archive) {
+        if name.starts_with("00000001") && name.as_str() >= &*format!("{:08X}{:08X}{:08X}", 1, 0, bed.fork.0 >> 24) {
+            fs::remove_file(archive.join(name)).unwrap();
+        }
+    }
+    let window = seen(bed, &archive, &mut Memo::default());
+    let paths: Vec<usize> = window.spans.iter().map(|span| span.path.len()).collect();
+    assert_eq!(paths, [2], "{:?}", window.spans);
+}
+
+#[test]
 fn a_gap_ends_a_span_and_is_named() {
     needs_postgres!();
     let bed = bed();
