@@ -1,6 +1,7 @@
 //! WAL archives of a real cluster: what a recovery from them is planned to do, and what is refused beforehand.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stderr, reason = "the seed of a run is worth a line")]
 
 #[path = "archive/bed.rs"]
 mod bed;

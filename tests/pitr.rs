@@ -1,6 +1,7 @@
 //! Restores to a goal in the WAL: what is there afterwards is what a log of committed transactions says must be there.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::print_stdout, reason = "the goals that were drawn are worth a line")]
 
 #[path = "pitr/bed.rs"]
 mod bed;

@@ -1,6 +1,6 @@
 //! A small world for the screen's tests: pictures of sessions, catalogs, and a model that plays messages.
 
-#![allow(dead_code, reason = "each test binary uses its own part of the stage")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod job_story;

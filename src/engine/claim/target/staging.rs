@@ -43,7 +43,8 @@ pub(in crate::engine) fn make(target: &Path, session: Uuid, device: Option<u64>)
 pub(in crate::engine) fn is_ours(path: &Path) -> Result<bool, Failure> {
     let about = match rustix::fs::lstat(path) {
         Ok(about) => about,
-        Err(rustix::io::Errno::NOENT) => return Ok(false),
+        // A name that is too long was never made.
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NAMETOOLONG) => return Ok(false),
         Err(error) => return Err(at_target("look at", path, &error.into())),
     };
     let for_others = Mode::from_raw_mode(about.st_mode).intersects(Mode::RWXG | Mode::RWXO);
