@@ -82,9 +82,9 @@ async fn garbage_ends_the_connection_with_a_reason() {
     for (greets, bytes, words) in [
         (false, &b"\n"[..], &["no hello"][..]),
         (false, b"GET / HTTP/1.1\r\n\r\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":7}}\n", &["no hello", "missing field"]),
+        (false, b"{\"hello\":{\"protocol\":8}}\n", &["no hello", "missing field"]),
         (false, b"{\"hello\":{\"protocol\":\"one\",\"program\":\"0\"}}\n", &["no hello"]),
-        (false, b"{\"hello\":{\"protocol\":7,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
+        (false, b"{\"hello\":{\"protocol\":8,\"program\":\"0\",\"who\":{\"user\":\"\xff\"}}}\n", &["no hello"]),
         (false, b"{\"watch\":{\"number\":1}}\n", &["asks already"]),
         (false, b"\0\0\0\0\n", &["no hello"]),
         (false, deep_hello.as_bytes(), &["no hello"]),
@@ -147,7 +147,7 @@ async fn half_a_line_is_no_line() {
 async fn a_client_of_another_version_gets_one_clear_sentence() {
     let harness = Harness::open();
     // A newer client, of which only the protocol can be read; and one from before the first protocol.
-    let newer = br#"{"hello":{"protocol":8,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
+    let newer = br#"{"hello":{"protocol":9,"program":"0.9.0","who":["another","shape"],"more":{}}}"#;
     let kill = format!("`kill -TERM {OWNER}`; its sessions go on");
     let ours = format!("howdah {} with protocol 8", env!("CARGO_PKG_VERSION"));
     let owner = format!("process {OWNER}");
@@ -156,7 +156,7 @@ async fn a_client_of_another_version_gets_one_clear_sentence() {
         &harness,
         false,
         &line,
-        &["howdah 0.9.0 with protocol 8", &ours, &owner, "use the same version", &kill],
+        &["howdah 0.9.0 with protocol 9", &ours, &owner, "use the same version", &kill],
     )
     .await;
     let older = b"{\"hello\":{\"protocol\":0}}\n";

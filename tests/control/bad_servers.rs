@@ -30,7 +30,7 @@ fn once() -> (Arc<dyn Connector>, RawPeer) {
     (Arc::new(Once(Mutex::new(Some(ours)))), RawPeer::new(theirs))
 }
 
-const WELCOME: &str = r#"{"welcome":{"protocol":7,"program":"0","pid":5}}"#;
+const WELCOME: &str = r#"{"welcome":{"protocol":8,"program":"0","pid":5}}"#;
 const WATCHING: &str = r#"{"answer":{"number":1,"answer":"watching"}}"#;
 
 /// What a client of an owner that sends these bytes comes to.
@@ -55,8 +55,8 @@ async fn sentence(lines: &[&[u8]]) -> String {
 async fn an_owner_of_another_version_gets_one_clear_sentence() {
     let ours = format!("howdah {} with protocol 8", env!("CARGO_PKG_VERSION"));
     let own = std::process::id();
-    let newer = sentence(&[br#"{"welcome":{"protocol":8,"program":"0.9.0","else":1}}"#]).await;
-    for word in [&*ours, "howdah 0.9.0 with protocol 8", &format!("process {own}"), "use the same version"] {
+    let newer = sentence(&[br#"{"welcome":{"protocol":9,"program":"0.9.0","else":1}}"#]).await;
+    for word in [&*ours, "howdah 0.9.0 with protocol 9", &format!("process {own}"), "use the same version"] {
         assert!(newer.contains(word), "{word}: {newer}");
     }
     assert!(!newer.contains("kill"), "the older one is this one: {newer}");
@@ -90,7 +90,7 @@ async fn an_owner_that_sends_nonsense_is_reported_as_such() {
         (&[b""], "is not understood"),
         (&[b"\xff\xff"], "is not understood"),
         (&[&long], "longer than 65536 bytes"),
-        (&[br#"{"welcome":{"protocol":7}}"#], "is not understood"),
+        (&[br#"{"welcome":{"protocol":8}}"#], "is not understood"),
         (&[watching], "is not understood"),
         (&[welcome, b"\xff\xff"], "is not understood"),
         (&[welcome, welcome], "a second welcome"),

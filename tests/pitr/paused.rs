@@ -85,7 +85,7 @@ fn r15_retry_passes_a_pause_over_and_r18_cancel_ends_it_with_its_server() {
     assert_eq!(restoring.shown()["phase"], "paused");
     restoring.session(&["cancel", "1", "--remove"]).expect_code(0);
     restoring.until_phase("cancelled");
-    assert!(!Path::new(&format!("/proc/{server}")).exists(), "its server is gone");
+    until_true("its server is gone", || !Path::new(&format!("/proc/{server}")).exists());
     assert!(!restoring.target.exists(), "what it made is removed");
 }
 

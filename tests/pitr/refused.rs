@@ -38,8 +38,8 @@ fn a_gap_is_refused_by_the_name_of_what_is_missing_and_goals_before_it_are_not()
     let restoring = Restoring::of(&repository);
     let course = &bed.courses[&1];
     let ends = course.behind(bed.stop);
-    let last = ends[ends.len() - 1];
-    let ran = restoring.run(&course.at_lsn(last.lsn, true), &["--timeline", "1"]);
+    let end = ends[ends.len() - 1];
+    let ran = restoring.run(&course.at_lsn(end.lsn, true), &["--timeline", "1"]);
     ran.expect_code(3).expect_words(&[lost]);
     let before = course.at_time(ends[6].at, true);
     restoring.run(&before, &["--timeline", "1"]).expect_code(0);

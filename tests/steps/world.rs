@@ -182,7 +182,7 @@ impl World {
         let fails = draw.is_multiple_of(4);
         let cause = || "the journal is locked by another program\u{1b}[2J".to_owned();
         Some(match intent {
-            Intent::Act(act, scope) => Message::Acted(act.clone(), self.act(act, &scope, draw)),
+            Intent::Act(act, scope) => Message::Acted(act.clone(), self.act(&act, &scope, draw)),
             Intent::Start(orders) => Message::Started(self.start(&orders, draw)),
             Intent::RefreshCatalog => Message::Catalog(Arc::new(self.catalog())),
             Intent::Suspend => Message::NotSuspended,
@@ -298,7 +298,7 @@ impl World {
         ended.or_else(|| self.ongoing.iter().find(|session| session.id() == id).cloned())
     }
 
-    fn act(&mut self, act: SessionAction, scope: &Scope, draw: u64) -> Receipt {
+    fn act(&mut self, act: &SessionAction, scope: &Scope, draw: u64) -> Receipt {
         let ids: Vec<SessionId> = match scope {
             Scope::Sessions(ids) => ids.clone(),
             Scope::Ongoing(kind) => {
@@ -314,7 +314,7 @@ impl World {
                 1 => Err(Refusal::NotStored { cause: "disk full\u{1b}[2J".to_owned() }),
                 _ => Ok(()),
             };
-            if result.is_ok() && act == SessionAction::Dismiss {
+            if result.is_ok() && *act == SessionAction::Dismiss {
                 self.dismissed.insert(id);
             }
             lines.push(ReceiptLine { session: Some(id), title: name.map(|name| InstanceName::new(&name)), result });

@@ -241,6 +241,14 @@ fn histories_are_read_before_they_are_handed_over() {
     assert_eq!(place.fetch(asked).code, Some(0));
     assert!(fs::read_to_string(place.wanted()).unwrap().starts_with("1\t0/500000"));
     fs::remove_file(place.wanted()).unwrap();
+    // Of a timeline that is not followed the server wants to know whether there is one.
+    place.put(asked, b"1\tx\n");
+    assert_eq!(place.fetch(asked).code, Some(0));
+    fs::remove_file(place.wanted()).unwrap();
+    let path = TimelineHistory { timeline: Timeline(2), parents: vec![(Timeline(1), Lsn(0x50_0000))] };
+    let of = |timeline, number| Segment { timeline: Timeline(timeline), number };
+    let needed = NeededWal { path, first: of(1, 4), last: of(2, 6), size: MIB };
+    fs::write(place.spool.join("job.json"), serde_json::to_vec(&Job::of(WAL.cluster, &needed)).unwrap()).unwrap();
     for damage in ["7\t0/500000\tx\n", "1\tx\n", ""] {
         place.put(asked, damage.as_bytes());
         let ran = place.fetch(asked);

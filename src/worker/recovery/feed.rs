@@ -5,8 +5,8 @@
 
 use crate::{
     archive::{ClusterWal, Listing, NeededWal, SegmentName, TimelineHistory, first_damage},
-    domain::{Failure, Lsn, RecoveryPlan, SystemIdentifier},
-    engine::claim,
+    domain::{Failure, FailureClass, Lsn, RecoveryPlan, SystemIdentifier},
+    engine::{Halt, claim},
     postgres::{
         account::Account,
         server::classify,
@@ -73,12 +73,27 @@ impl Feed {
     }
 
     /// What a server that gave up was refused, if that is why.
-    pub(super) fn failure(&self) -> Option<Failure> {
+    fn failure(&self) -> Option<Failure> {
         wal_feed::failure(&self.look())
     }
 
+    /// What the WAL that was asked for last says of a server that gave up at this position counts for more than what it
+    /// logged.
+    pub(super) fn blamed(&self, halt: Halt, at: Option<Lsn>) -> Halt {
+        let Halt::Failed(failure) = halt else { return halt };
+        let failure = match self.failure() {
+            Some(blamed) => Failure { cause: format!("{}: {}", blamed.cause, failure.cause), ..blamed },
+            None if failure.class == FailureClass::Incurable => match self.damage(at) {
+                Some(damage) => Failure { cause: format!("{damage}: {}", failure.cause), ..failure },
+                None => failure,
+            },
+            None => failure,
+        };
+        failure.into()
+    }
+
     /// What is damaged of the WAL behind this position: a clause. A server logs of it only that it has come to the end.
-    pub(super) fn damage(&self, at: Option<Lsn>) -> Option<String> {
+    fn damage(&self, at: Option<Lsn>) -> Option<String> {
         let listing = Listing::read(&self.wal.look().archive, Some(self.cluster)).ok()?;
         let chain = crate::archive::Chain::new(&listing, &self.needed.path)?;
         let end = Segment { number: self.needed.last.number + 1, ..self.needed.last }.start(self.needed.size);

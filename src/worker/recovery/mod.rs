@@ -82,7 +82,7 @@ impl Restore<'_> {
     ) -> Result<Feed, Halt> {
         let feed = Feed::start(self, &supervisor.account, plan, cluster)?;
         supervisor.settings.extend(self.recovery_settings(plan, feed.command())?.all());
-        self.start(supervisor)?;
+        self.start(supervisor).map_err(|halt| feed.blamed(halt, None))?;
         Ok(feed)
     }
 

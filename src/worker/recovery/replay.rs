@@ -6,7 +6,7 @@
 
 use super::{feed::Feed, verdict::verdict};
 use crate::{
-    domain::{Failure, FailureClass, Lsn, RecoveryPlan, Step, WalProgress, recovery::moment},
+    domain::{Failure, Lsn, RecoveryPlan, Step, WalProgress, recovery::moment},
     engine::Halt,
     postgres::server::{
         recovery::{RecoveryClient, RecoverySight},
@@ -67,7 +67,7 @@ pub(super) fn to_goal(
         match watched.look(supervisor) {
             Ok(Some(sight)) => break sight,
             Ok(None) => thread::sleep(POLL_INTERVAL),
-            Err(halt) => return Err(watched.blamed(halt)),
+            Err(halt) => return Err(feed.blamed(halt, watched.sight.and_then(|sight| sight.replayed))),
         }
     };
     let stopping = supervisor.stopping();
@@ -168,22 +168,6 @@ impl Watched<'_, '_> {
             self.restore.report.detail("replay has stood still for 8 s");
         }
         Ok(())
-    }
-
-    /// What the WAL that was asked for last says of a server that gave up counts for more than what it logged.
-    fn blamed(&self, halt: Halt) -> Halt {
-        let Halt::Failed(failure) = halt else { return halt };
-        let failure = match self.feed.failure() {
-            Some(blamed) => Failure { cause: format!("{}: {}", blamed.cause, failure.cause), ..blamed },
-            None if failure.class == FailureClass::Incurable => {
-                match self.feed.damage(self.sight.and_then(|sight| sight.replayed)) {
-                    Some(damage) => Failure { cause: format!("{damage}: {}", failure.cause), ..failure },
-                    None => failure,
-                }
-            }
-            None => failure,
-        };
-        failure.into()
     }
 }
 
