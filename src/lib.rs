@@ -133,6 +133,9 @@
 //! | A cancel from the command line leaves alone what a console started (R27). | `tests/manager.rs`, `tests/session.rs` |
 //! | `global/pg_control` is put in place last, after Configure (S3). | the native engine's own tests, `tests/real_faults.rs` |
 //! | An incremental backup is put together of what was verified, beside its target, and restored whole or not at all (S3). | `tests/incremental.rs` |
+//! | A recovery that ended anywhere else than at its goal is called so before its server is opened to anyone. | `tests/pitr.rs` |
+//! | WAL that is missing, damaged or foreign is never the end of a recovery; an archive that is away is waited for. | `tests/wal_fetch.rs`, `tests/pitr.rs` |
+//! | A window is what a slow and plain reading of the archive says. | `tests/archive.rs` |
 //! | Nothing is written outside the target; nothing foreign is deleted (S8, D7). | `tests/bad_input.rs`, the engine's tests |
 //! | A restore point of a job has its name when it is whole, verified and on the disk; earlier ones stay byte for byte (R36). | `tests/backup.rs` |
 //! | An older restore point goes by the mark in itself and the job's `keep`; none that is read, or that one rests on. | `tests/backup.rs`, `domain::keep`'s tests, exhaustive |

@@ -7,6 +7,8 @@
 mod bed;
 #[path = "pitr/disturbed.rs"]
 mod disturbed;
+#[path = "pitr/explored.rs"]
+mod explored;
 #[path = "pitr/paused.rs"]
 mod paused;
 #[path = "pitr/random.rs"]

@@ -29,7 +29,8 @@ pub(super) fn resolve(
     }
     let archives = match &wish.archive {
         Some(directory) => vec![WalArchive { directory: directory.clone(), origin: ArchiveOrigin::Setting }],
-        None => one.wal.clone(),
+        // Another one than the first may be an old part of it: it is taken only where a person names it.
+        None => one.wal.iter().take(1).cloned().collect(),
     };
     // What a standby lacks it asks its primary for.
     if wish.goal == RecoveryGoal::Consistent {

@@ -23,14 +23,14 @@ const SHORT: Duration = Duration::from_millis(500);
 /// The same for somebody who has asked for them: some hundred segments.
 pub(super) const LONG: Duration = Duration::from_secs(10);
 
-/// The window of an instance with the first of its archives that something can be recovered from. In a process of its own;
+/// The window of an instance with the archive that a recovery of it takes. In a process of its own;
 /// who only looks keeps nothing of it.
 pub async fn window(
     instance: &CatalogInstance,
     settings: WorkerSettings,
     read_only: bool,
 ) -> Result<WalWindow, Failure> {
-    let request = request_with(instance, &settings, read_only, instance.wal.clone(), SHORT)?;
+    let request = request_with(instance, &settings, read_only, instance.wal.iter().take(1).cloned().collect(), SHORT)?;
     planner::window(request, settings).await
 }
 

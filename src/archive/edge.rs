@@ -1,6 +1,6 @@
 //! The times of positions: read from commits where that can be done, else from what the server and the file system noted.
 
-use super::{Chain, DumpError, Search, Tools, file};
+use super::{Chain, DumpError, Search, Tools, file, first_damage};
 use crate::{
     domain::{BackupFacts, Edge, Lsn, Timestamp},
     postgres::wal::Segment,
@@ -15,7 +15,13 @@ pub(super) fn backup_end(chain: &Chain<'_>, point: &BackupFacts, tools: Option<T
     let inside = chain.number(Lsn(lsn.0.saturating_sub(1)));
     if let (Some(tools), Some(run)) = (tools, chain.run(inside)) {
         match Search::new(chain, run.end, tools).and_then(|mut search| search.commit_before(lsn, run.first)) {
-            Ok(Some(found)) => return Ok(Edge { lsn, at: Some(found.at), exact: true }),
+            // Behind damage there may be later ones: the program takes it for the end.
+            Ok(Some(found)) => {
+                let damage = first_damage(chain, found.lsn, lsn, point.system_identifier);
+                if damage.map_err(DumpError::Archive)?.is_none() {
+                    return Ok(Edge { lsn, at: Some(found.at), exact: true });
+                }
+            }
             Ok(None) | Err(DumpError::Program(_)) => {}
             Err(error @ DumpError::Archive(_)) => return Err(error),
         }

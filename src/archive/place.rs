@@ -8,7 +8,7 @@
 //! `xlogtemp.`).
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, open, renameat_with, unlinkat},
+    fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, lstat, open, renameat, renameat_with, unlinkat},
     io::Errno,
 };
 use std::{
@@ -62,7 +62,11 @@ impl FreshFile {
     /// Gives it the name.
     pub fn place(self, to: &Path) -> Result<(), PlaceError> {
         let placed = if let Some(interim) = &self.interim {
-            linkat(CWD, interim, CWD, to, AtFlags::empty())
+            match linkat(CWD, interim, CWD, to, AtFlags::empty()) {
+                // A file system without links, as a block overlay is.
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => renamed(interim, to),
+                linked => linked,
+            }
         } else {
             let nameless = format!("/proc/self/fd/{}", self.file.as_raw_fd());
             linkat(CWD, nameless, CWD, to, AtFlags::SYMLINK_FOLLOW)
@@ -77,6 +81,19 @@ impl Drop for FreshFile {
             // It was made here a moment ago; one that cannot be removed is cleared away by PostgreSQL.
             let _kept: Result<(), Errno> = unlinkat(CWD, interim, AtFlags::empty());
         }
+    }
+}
+
+/// Renames a file to a free name.
+fn renamed(from: &Path, to: &Path) -> Result<(), Errno> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // No flags either: the server asks for one file at a time, and nobody else writes there.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match lstat(to) {
+            Err(Errno::NOENT) => renameat(CWD, from, CWD, to),
+            Ok(_) => Err(Errno::EXIST),
+            Err(error) => Err(error),
+        },
+        done => done,
     }
 }
 
@@ -125,6 +142,13 @@ mod tests {
             assert_eq!(fs::read_dir(parent).unwrap().count(), 1, "nothing else is left");
             fs::remove_file(&to).unwrap();
         }
+        fs::write(parent.join("a"), "three").unwrap();
+        renamed(&parent.join("a"), &to).unwrap();
+        fs::write(parent.join("a"), "four").unwrap();
+        assert_eq!(renamed(&parent.join("a"), &to), Err(Errno::EXIST));
+        assert_eq!(fs::read(&to).unwrap(), b"three");
+        fs::remove_file(&to).unwrap();
+        fs::remove_file(parent.join("a")).unwrap();
         drop(FreshFile::named(parent).unwrap());
         assert_eq!(fs::read_dir(parent).unwrap().count(), 0);
     }

@@ -88,15 +88,16 @@ impl WalWindow {
     }
 
     fn nothing(&self, wish: &Recovery, label: Option<&str>) -> String {
-        let of = label.map_or_else(|| "no restore point".to_owned(), |label| format!("the restore point {label} not"));
-        let mut others: Vec<String> =
-            self.spans.iter().filter_map(|span| span.path.last().map(ToString::to_string)).collect();
+        let of = label
+            .map_or_else(|| "no restore point can".to_owned(), |label| format!("the restore point {label} cannot"));
+        let spans = self.spans.iter().filter(|span| label.is_none_or(|label| span.label == label));
+        let mut others: Vec<String> = spans.filter_map(|span| span.path.last().map(ToString::to_string)).collect();
         others.sort();
         others.dedup();
         let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
         let timeline = wish.timeline.word();
         printable(&format!(
-            "{of} can be recovered on timeline {timeline} with this archive; timelines that can be: {others}"
+            "{of} be recovered on timeline {timeline} with this archive; timelines that can be: {others}"
         ))
     }
 

@@ -98,7 +98,7 @@ fn a_gap_ends_a_span_and_is_named() {
     let refused = window.choose(&current(RecoveryGoal::Lsn(Lsn(bed.point.stop_lsn.0 - 1))), Some("b1")).unwrap_err();
     assert!(refused.contains("before the end of the oldest backup"), "{refused}");
     let refused = window.choose(&current(RecoveryGoal::Immediate), Some("b2")).unwrap_err();
-    assert!(refused.contains("the restore point b2 not can"), "{refused}");
+    assert!(refused.contains("the restore point b2 cannot"), "{refused}");
     let name = |name: &str| window.choose(&current(RecoveryGoal::Name(name.to_owned())), None);
     assert!(name("point 2").is_ok() && name("point 6").is_err() && name("never made").is_ok());
 }

@@ -1,6 +1,6 @@
 //! A pause: what can be done there, and what brings it back.
 
-use super::bed::{Restoring, bed};
+use super::bed::{Restoring, bed, segments};
 use crate::{
     needs_postgres,
     support::timeout::{until, until_true},
@@ -106,4 +106,41 @@ fn a_server_that_dies_at_its_pause_is_brought_back_there() {
     assert_ne!(before, after);
     restoring.expect_numbers(&numbers);
     assert!(restoring.is_recovering());
+}
+
+#[test]
+fn a_pause_at_the_latest_goes_on_to_what_is_the_latest_by_then() {
+    needs_postgres!();
+    let bed = bed();
+    let (repository, archive) = bed.own();
+    let names = segments(&archive, 1);
+    let late = &names[names.len() - 3..];
+    let away = repository.0.join("late");
+    fs::create_dir(&away).unwrap();
+    let carry = |from: &Path, to: &Path| {
+        for name in late {
+            fs::rename(from.join(name), to.join(name)).unwrap();
+        }
+    };
+    carry(&archive, &away);
+    let course = &bed.courses[&1];
+    let restoring = Restoring::of(&repository);
+    restoring.run(&course.latest(), &["--timeline", "1", "--at-target", "pause"]).expect_code(6);
+    let first = restoring.shown()["paused"]["lsn"].clone();
+    carry(&away, &archive);
+    // A server that is lost comes back to where it was, though the archive has more by now.
+    let server = pid_of(&restoring.target).unwrap();
+    kill(server);
+    until_true("it is back", || {
+        restoring.session(&["retry", "1"]);
+        let shown = restoring.shown();
+        shown["phase"] == "paused" && shown["attempt"] == 2
+    });
+    assert_eq!(restoring.shown()["paused"]["lsn"], first);
+    restoring.session(&["go-on", "1", "--latest"]).expect_code(0);
+    until_true("it has gone on", || {
+        let shown = restoring.shown();
+        shown["phase"] == "paused" && shown["attempt"] == 3
+    });
+    restoring.expect_numbers(&course.latest().numbers);
 }

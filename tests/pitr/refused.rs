@@ -2,7 +2,10 @@
 
 use super::bed::{Restoring, Wanted, bed, segments};
 use crate::needs_postgres;
-use std::fs;
+use std::{
+    fs,
+    io::{Seek, SeekFrom, Write},
+};
 
 fn wanted(words: &[&str]) -> Wanted {
     Wanted { words: words.iter().map(|word| (*word).to_owned()).collect(), numbers: String::new() }
@@ -70,4 +73,25 @@ fn the_very_last_commit_can_be_named_by_its_time_and_the_latest_is_all_there_is(
     let restoring = Restoring::of(&bed.repository());
     restoring.run(&last, &["--timeline", "2"]).expect_code(0);
     restoring.expect_numbers(&last.numbers);
+}
+
+#[test]
+fn damage_before_the_end_of_the_backup_does_not_make_its_end_seem_earlier() {
+    needs_postgres!();
+    let bed = bed();
+    let (repository, archive) = bed.own();
+    let course = &bed.courses[&1];
+    // The server ends a segment when a backup begins: what was committed before lies in those before that.
+    let before: Vec<_> = course.ended.iter().filter(|end| end.lsn < bed.stop).collect();
+    let last = before[before.len() - 1];
+    let segment = &segments(&archive, 1)[usize::try_from(last.lsn.0 >> 20).unwrap() - 1];
+    let mut file = fs::File::options().write(true).open(archive.join(segment)).unwrap();
+    file.seek(SeekFrom::Start(last.lsn.0 & 0xF_FFFF)).unwrap();
+    file.write_all(&[0xA5; 64]).unwrap();
+    let restoring = Restoring::of(&repository);
+    let early = before[before.len() - 2].at.checked_add(std::time::Duration::from_micros(1)).unwrap();
+    assert!(early < last.at);
+    let ran = restoring.run(&wanted(&["--time", &early.to_string()]), &["--timeline", "1"]);
+    ran.expect_code(3).expect_words(&["possible"]);
+    assert!(!restoring.target.exists());
 }

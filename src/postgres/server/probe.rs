@@ -11,7 +11,10 @@ use std::{
 };
 use tokio_postgres::{Config, NoTls, Row, error::SqlState};
 
-const QUESTION: &str = "select s.system_identifier::pg_catalog.text, c.timeline_id, \
+/// After a promotion the control file goes on naming the old timeline until the next checkpoint.
+const QUESTION: &str = "select s.system_identifier::pg_catalog.text, \
+     case when pg_catalog.pg_is_in_recovery() then c.timeline_id else ('x' || pg_catalog.left( \
+     pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8))::pg_catalog.bit(32)::pg_catalog.int4 end, \
      (select pg_catalog.count(*) from pg_catalog.pg_database), \
      (select pg_catalog.count(*) from pg_catalog.pg_class), \
      pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('server_version') \

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AtTarget, Failure, Lsn, Recovery, RecoveryPlan, ServerAddress, ServerOutcome, Step, Success, Timestamp,
+        AtTarget, Failure, Lsn, Recovery, RecoveryGoal, RecoveryPlan, ServerAddress, ServerOutcome, Step, Success,
+        Timestamp,
         fact::{PausePoint, PausedServer},
         recovery::moment,
     },
@@ -63,12 +64,23 @@ pub(in crate::worker) fn waiting(record: Option<RecoveryRecord>, wish: &Recovery
     let server = *point.server.clone()?;
     let runs_here = process::is_alive(server.mark)
         && data.canonicalize().is_ok_and(|data| process::directory(server.mark.pid) == Some(data));
-    runs_here.then_some(LeftPause { point: *point, server, log, plan: *plan, remarks: Remarks { warnings, unchecked } })
+    // With more WAL in the archive its end is another one: who waits there already asks for that.
+    let goes_on = wish.goal == RecoveryGoal::Latest && wish.at_target == AtTarget::Pause;
+    (runs_here && !goes_on).then_some(LeftPause {
+        point: *point,
+        server,
+        log,
+        plan: *plan,
+        remarks: Remarks { warnings, unchecked },
+    })
 }
 
 impl Waiting {
     pub(super) fn new(goal: AtGoal, answer: Answer, plan: RecoveryPlan, remarks: Remarks) -> Self {
         let AtGoal { at, sight, client } = goal;
+        // The control file names the timeline of the last checkpoint.
+        let timeline = plan.path.last().copied().unwrap_or(answer.timeline);
+        let answer = Answer { timeline, ..answer };
         Self { at, committed: sight.committed, client, answer, plan, remarks }
     }
 
@@ -175,6 +187,21 @@ impl Restore<'_> {
         let answer = self.answer(supervisor)?;
         self.report.log(&format!("the recovery is ended: {answer}"));
         self.finish(supervisor, factory, waiting.remarks, format!("{answer}{reached}"))
+    }
+
+    /// The pause that this attempt is to bring back: that of a server which was lost, and of this very wish. Its end of the
+    /// archive is the one that it had.
+    pub(in crate::worker) fn pinned(&self) -> Result<Option<RecoveryPlan>, Failure> {
+        let wish = &self.request.recovery;
+        let record = RecoveryRecord::of_session(&self.workspace)?;
+        let record = record.filter(|record| wish.goal == RecoveryGoal::Latest && record.is_for(wish));
+        Ok(record.and_then(|record| match record.stage {
+            RecoveryStage::Paused { point, plan, .. } => {
+                let stands = point.server.is_some_and(|server| process::is_alive(server.mark));
+                (!stands).then_some(*plan)
+            }
+            RecoveryStage::Replaying | RecoveryStage::Promoting => record.pinned.map(|plan| *plan),
+        }))
     }
 
     fn answer(&self, supervisor: &mut ServerSupervisor<'_>) -> Result<Answer, Halt> {

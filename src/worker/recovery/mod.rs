@@ -36,7 +36,7 @@ use std::{ffi::OsStr, time::Duration};
 
 impl Restore<'_> {
     /// Before the cluster is configured: notes that its recovery begins, unless an earlier attempt has ended it already.
-    pub(in crate::worker) fn begin_recovery(&self) -> Result<RecoveryStanding, Failure> {
+    pub(in crate::worker) fn begin_recovery(&self, pinned: Option<&RecoveryPlan>) -> Result<RecoveryStanding, Failure> {
         let data = self.request.target.directory();
         let before = RecoveryRecord::of_session(&self.workspace)?;
         if before.as_ref().is_some_and(|record| record.stage == RecoveryStage::Promoting) && promoted::is(data)? {
@@ -44,7 +44,9 @@ impl Restore<'_> {
         }
         let notes = (Vec::new(), Vec::new());
         let (session, wish) = (self.workspace.session, &self.request.recovery);
-        RecoveryRecord::new(session, wish, RecoveryStage::Replaying, notes).keep(&self.workspace)?;
+        let mut record = RecoveryRecord::new(session, wish, RecoveryStage::Replaying, notes);
+        record.pinned = pinned.cloned().map(Box::new);
+        record.keep(&self.workspace)?;
         // It is asked for anew; left there, it would be taken for one of the backup's.
         if before.is_some() {
             recover::withdraw(data)?;

@@ -34,6 +34,9 @@ pub(in crate::worker) struct RecoveryRecord {
     pub(super) warnings: Vec<String>,
     /// What was not verified.
     pub(super) unchecked: Vec<String>,
+    /// The replay that led to the pause that this one is to come back to.
+    #[serde(default)]
+    pub(super) pinned: Option<Box<RecoveryPlan>>,
 }
 
 /// How far a recovery is.
@@ -62,7 +65,8 @@ impl RecoveryRecord {
         stage: RecoveryStage,
         (warnings, unchecked): (Vec<String>, Vec<String>),
     ) -> Self {
-        Self { version: VERSION, session, recovery: recovery.clone(), stage, warnings, unchecked }
+        let (recovery, pinned) = (recovery.clone(), None);
+        Self { version: VERSION, session, recovery, stage, warnings, unchecked, pinned }
     }
 
     /// Whether this wish has the same goal on the same timeline, whatever is to happen there.

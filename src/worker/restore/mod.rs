@@ -85,14 +85,18 @@ pub(in crate::worker) fn run<'a>(
     let backups = restore.request.point.source.directories();
     let reading = backups.map(|backup| point_use::read(backup, restore.settings.stall_timeout));
     let reading: Vec<_> = reading.collect::<Result<_, _>>()?;
-    let (mut engine, Checked { plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
+    let pinned = restore.pinned()?;
+    let (mut engine, Checked { mut plan, binaries, cluster }) = restore.check(factory, &who, &places.devices)?;
+    if let (Some(recovery), Some(pinned)) = (&mut plan.recovery, &pinned) {
+        **recovery = pinned.clone();
+    }
     restore.copy(engine.as_mut(), &plan)?;
     // All of it is at the target.
     drop(reading);
     let (server, binaries) = restore.resolve_server(&plan.server, binaries, &who)?;
     let account = who.or_else(|_| Account::own())?;
     let standing = match plan.recovery {
-        Some(_) => restore.begin_recovery()?,
+        Some(_) => restore.begin_recovery(pinned.as_ref())?,
         None => RecoveryStanding::Ended,
     };
     let configured = restore.configure(engine.as_mut(), (&account, binaries.as_ref()), standing)?;
