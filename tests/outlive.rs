@@ -70,8 +70,8 @@ impl Person {
     fn start_slowly(&self, terminal: &mut Terminal) {
         terminal.keys("n\r");
         terminal.wait_for_text("Bandwidth");
-        // Restore point, directory, port, server (the third choice is files only), bandwidth.
-        terminal.keys(&format!("{DOWN}{DOWN}{DOWN}\u{1b}[C\u{1b}[C"));
+        // Restore point, goal, directory, port, server (the third choice is files only), bandwidth.
+        terminal.keys(&format!("{DOWN}{DOWN}{DOWN}{DOWN}\u{1b}[C\u{1b}[C"));
         terminal.wait_for_text("files only");
         terminal.keys(&format!("{DOWN}{SLOWLY}"));
         terminal.wait_for_text(SLOWLY);

@@ -51,9 +51,9 @@ impl Console {
     /// The rest of the wizard, from its form on: a port of our own, the rate if one is wanted, the plan, the start.
     fn fill_in(&mut self, rate: Option<&str>) {
         self.terminal.wait_for_text("Bandwidth");
-        // Restore point, directory, port. Tests run side by side, and the proposed port is the same in all of them.
+        // Restore point, goal, directory, port. Tests run side by side, and the proposed port is the same in all of them.
         let port = free_port().to_string();
-        self.terminal.keys(&format!("{DOWN}{DOWN}{}{port}", BACKSPACE.repeat(5)));
+        self.terminal.keys(&format!("{DOWN}{DOWN}{DOWN}{}{port}", BACKSPACE.repeat(5)));
         self.wait_for_field("Port", &port);
         if let Some(rate) = rate {
             // Server, bandwidth.

@@ -61,8 +61,8 @@ pub struct RecoveryOptions {
     /// go-on, promote or stop-here, shutdown stops it there [default: promote]
     #[arg(long, value_name = "ACTION")]
     pub at_target: Option<AtTargetWord>,
-    /// Let the restored cluster follow this primary as a standby: a connection string without a password, such as
-    /// "host=db1 user=standby passfile=/etc/pg/pass"
+    /// Let the restored cluster follow this primary as a standby; refused by this version, replication jobs make standbys.
+    /// A connection string without a password, such as "host=db1 user=standby passfile=/etc/pg/pass"
     #[arg(long, value_name = "CONNINFO", conflicts_with_all = ["goal", "immediate", "at_target"])]
     pub standby_of: Option<String>,
     /// The replication slot of the standby at its primary

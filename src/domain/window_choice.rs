@@ -5,7 +5,7 @@
 //! nobody has looked, while another could as well.
 
 use super::{
-    Edge, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timestamp, WalWindow,
+    Edge, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timestamp, WalRestorePoint, WalWindow,
     instance::printable, recovery::moment,
 };
 use std::cmp::Reverse;
@@ -74,9 +74,10 @@ impl WalWindow {
             RecoveryGoal::Latest | RecoveryGoal::Lsn(_) => Reach::Behind,
             RecoveryGoal::Xid(_) => Reach::Unknown,
             RecoveryGoal::Name(name) => {
-                let mut found = self.restore_points.iter().filter(|point| {
-                    point.name == *name && span.path.contains(&point.timeline) && point.lsn <= span.to.lsn
-                });
+                let mut found = self
+                    .restore_points
+                    .iter()
+                    .filter(|point| point.name == *name && self.passes(span, point) && point.lsn <= span.to.lsn);
                 let is_known = self.restore_points.iter().any(|point| point.name == *name);
                 match (found.any(|point| span.from.lsn <= point.lsn), is_known) {
                     (true, _) => Reach::Yes,
@@ -84,6 +85,26 @@ impl WalWindow {
                     (false, false) => Reach::Unknown,
                 }
             }
+        }
+    }
+
+    /// Whether replay along this span comes to a restore point: on a timeline of its path, before that is left.
+    fn passes(&self, span: &RecoverableSpan, point: &WalRestorePoint) -> bool {
+        let Some(at) = span.path.iter().position(|timeline| *timeline == point.timeline) else { return false };
+        let next = span.path.get(at + 1).and_then(|next| self.timelines.iter().find(|one| one.number == *next));
+        next.and_then(|next| next.parent).is_none_or(|(_, left)| point.lsn < left)
+    }
+
+    /// Where a restore point of this name was made, for a sentence.
+    fn made_on(&self, goal: &RecoveryGoal) -> String {
+        let RecoveryGoal::Name(name) = goal else { return String::new() };
+        let made = self.restore_points.iter().filter(|point| point.name == *name);
+        let mut timelines: Vec<String> = made.map(|point| point.timeline.to_string()).collect();
+        timelines.dedup();
+        if timelines.is_empty() {
+            String::new()
+        } else {
+            format!(", which was made on timeline {} (--timeline)", timelines.join(" and "))
         }
     }
 
@@ -116,7 +137,8 @@ impl WalWindow {
         // The newest are the likeliest to be meant.
         possible.drain(..left);
         let older = if left > 0 { format!(", and {left} older") } else { String::new() };
-        printable(&format!("{} {why}{missing}; possible are: {}{older}", wish.goal, possible.join("; ")))
+        let made = self.made_on(&wish.goal);
+        printable(&format!("{}{made} {why}{missing}; possible are: {}{older}", wish.goal, possible.join("; ")))
     }
 }
 
@@ -156,7 +178,7 @@ fn range(span: &RecoverableSpan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ArchiveOrigin, ByteCount, Lsn, Timeline, WalArchive, WalRestorePoint};
+    use crate::domain::{ArchiveOrigin, ByteCount, Lsn, Timeline, WalArchive, WindowTimeline};
 
     fn edge(lsn: u64, second: i64) -> Edge {
         Edge { lsn: Lsn(lsn), at: Timestamp::from_second(second).ok(), exact: true }
@@ -174,6 +196,11 @@ mod tests {
         }
     }
 
+    fn timeline(number: u32, fork: Option<u64>, to: u64) -> WindowTimeline {
+        let parent = fork.map(|at| (Timeline(number - 1), Lsn(at)));
+        WindowTimeline { number: Timeline(number), parent, begins: edge(fork.unwrap_or(90), 90), ends: edge(to, 400) }
+    }
+
     fn window() -> WalWindow {
         let point =
             |name: &str, lsn| WalRestorePoint { name: name.to_owned(), timeline: Timeline(1), lsn: Lsn(lsn), at: None };
@@ -183,7 +210,7 @@ mod tests {
             segment_size: None,
             segments: 0,
             bytes: ByteCount(0),
-            timelines: Vec::new(),
+            timelines: vec![timeline(1, None, 400), timeline(2, Some(150), 190)],
             gaps: Vec::new(),
             // Timeline 2 forked from 1 at 150; a gap lies between 250 and 300 on timeline 1.
             spans: vec![
@@ -193,7 +220,7 @@ mod tests {
                 span("b", &[1, 2], 120, 190, false),
                 span("c", &[1], 310, 400, false),
             ],
-            restore_points: vec![point("early", 110), point("late", 240)],
+            restore_points: vec![point("early", 110), point("behind the fork", 160), point("late", 240)],
             moments: Vec::new(),
             problems: Vec::new(),
         }
@@ -240,6 +267,10 @@ mod tests {
         assert!(refused(at(130), Current, Some("x")).contains("the restore point x"));
         assert!(refused(RecoveryGoal::Xid(7), Current, None).contains("name one"));
         assert!(refused(RecoveryGoal::Name("none".to_owned()), Current, None).contains("name one"));
+        let left = || RecoveryGoal::Name("behind the fork".to_owned());
+        let refusal = refused(left(), Latest, Some("b"));
+        assert!(refusal.contains("was made on timeline 1") && refusal.contains("cannot be reached"), "{refusal}");
+        assert_eq!(chosen(left(), Current, Some("b")), Ok(("b".to_owned(), 1)));
         let exclusive = Recovery { inclusive: false, goal: at(100), ..Recovery::to_consistency() };
         assert!(window().choose(&exclusive, None).is_err());
     }

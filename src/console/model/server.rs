@@ -35,6 +35,9 @@ impl Model {
         let Some(session) = self.session().filter(|_| self.tree.marked.is_empty()) else {
             return Err("select the one session whose server is to stop".to_owned());
         };
+        if session.paused_server().is_some() {
+            return Err("its server waits at the goal of its recovery: X stops it there, c cancels".to_owned());
+        }
         if !left_running(session) {
             return Err("this session has left no server running".to_owned());
         }

@@ -12,6 +12,7 @@ use crate::{
     domain::{RecoverableSpan, SpanEnd, Timeline, Timestamp, WalWindow, WindowTimeline, instance::printable},
 };
 use ratatui::text::{Line, Span};
+use std::time::Duration;
 
 /// Columns of a row's name.
 const NAME: usize = 12;
@@ -21,6 +22,9 @@ const NAMED: usize = 2;
 
 /// Columns of a moment on the scale.
 const MOMENT: usize = 11;
+
+/// A window that is shorter than this is shown to the second.
+const SHORT: Duration = Duration::from_mins(10);
 
 /// What stands on the line beside the window.
 pub(super) struct OnLine<'a> {
@@ -70,7 +74,9 @@ impl Axis {
 
     /// The moments at the ends and, where there is room, in the middle.
     fn scale(&self, brush: &Brush) -> Line<'static> {
-        let shown = |at: Timestamp| at.strftime("%m-%d %H:%M").to_string();
+        // Over a few minutes the seconds tell more than the day.
+        let pattern = if format::between(self.from, self.to) < SHORT { "%H:%M:%S" } else { "%m-%d %H:%M" };
+        let shown = |at: Timestamp| at.strftime(pattern).to_string();
         let mut text = shown(self.from);
         if self.room >= 4 * MOMENT {
             let half = format::between(self.from, self.to) / 2;

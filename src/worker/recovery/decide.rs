@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         AtTarget, Failure, Lsn, Recovery, RecoveryGoal, RecoveryPlan, ServerAddress, ServerOutcome, Step, Success,
-        Timestamp,
+        Timestamp, WalProgress,
         fact::{PausePoint, PausedServer},
         recovery::moment,
     },
@@ -123,6 +123,13 @@ impl Restore<'_> {
             let cause = format!("the server that waited at {} does not wait there any more{now}", point.at);
             return Err(Failure::disruption(cause, "it is brought back there").into());
         }
+        // What this attempt shows of replay is what the earlier one has reached.
+        self.report.replayed(WalProgress {
+            goal: Some(point.at),
+            committed: point.committed,
+            segment: Some(plan.segment_size),
+            ..WalProgress::of_backup(plan.start, point.at, plan.consistent)
+        });
         let answer = self.answer(supervisor)?;
         Ok(Waiting { at: point.at, committed: point.committed, client, answer, plan, remarks })
     }

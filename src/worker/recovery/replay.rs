@@ -6,7 +6,7 @@
 
 use super::{feed::Feed, verdict::verdict};
 use crate::{
-    domain::{Failure, Lsn, RecoveryPlan, Step, WalProgress, recovery::moment},
+    domain::{Failure, Lsn, Recovery, RecoveryGoal, RecoveryPlan, Step, Timestamp, WalProgress, recovery::moment},
     engine::Halt,
     postgres::server::{
         recovery::{RecoveryClient, RecoverySight},
@@ -72,12 +72,20 @@ pub(super) fn to_goal(
     };
     let stopping = supervisor.stopping();
     let at = verdict(&restore.request.recovery, plan, &sight, stopping.as_deref())?;
+    let sight = RecoverySight { committed: committed(&restore.request.recovery, plan, &sight), ..sight };
     watched.progress(at, Some(&sight), at);
     let committed = sight.committed.map_or_else(String::new, |at| format!(", last commit {}", moment(at)));
     restore.report.done(&format!("at its goal, replayed to {at}{committed}"));
     restore.note_rate(Lsn(at.0.saturating_sub(plan.start.0)), began.elapsed());
     let client = watched.client.ok_or_else(|| Failure::bug("a server was asked without a connection"))?;
     Ok(AtGoal { at, sight, client })
+}
+
+/// The time of the last commit that is there. Where recovery stops behind a record by its position, the server does not
+/// count that record itself (`recoveryStopsAfter` in `xlogrecovery.c`); the plan does, where it has read it.
+fn committed(wish: &Recovery, plan: &RecoveryPlan, sight: &RecoverySight) -> Option<Timestamp> {
+    let by_position = plan.last_record.is_some() || (matches!(wish.goal, RecoveryGoal::Lsn(_)) && wish.inclusive);
+    sight.committed.max(plan.until.filter(|_| by_position))
 }
 
 impl Watched<'_, '_> {

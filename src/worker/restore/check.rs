@@ -127,6 +127,13 @@ fn recovery(
     if !wish.goes_beyond_backup() {
         return Ok(None);
     }
+    if wish.standby_of.is_some() {
+        let cause = "this howdah makes no standby out of a restore point";
+        return Err(Failure::incurable(
+            cause,
+            "let a replication job of the settings seed it ([[job]] kind = \"replication\")",
+        ));
+    }
     if let ServerPlan::NoServer { reason } = server {
         let cause = format!("WAL is replayed to {} by a server, and none is started: {reason}", wish.goal);
         return Err(Failure::incurable(cause, "restore to the backup's own end, or let a server start"));

@@ -157,18 +157,22 @@ pub(super) fn slot(client: &Client, name: &str) -> Result<Option<Slot>, Failure>
     ))
 }
 
-/// Where the primary's WAL ends.
+/// Where the primary's WAL ends; behind the header of a page where a checkpoint was the last that happened.
 pub(super) fn position(client: &Client) -> Result<Lsn, Failure> {
-    client.ask("select to_json(pg_current_wal_flush_lsn()::text)")
+    client.ask(
+        "select to_json(greatest(pg_current_wal_flush_lsn(), (select redo_lsn from pg_control_checkpoint()))::text)",
+    )
 }
 
 /// Makes a slot that holds WAL from this position on, in one statement; whether it did: `false` where one of the name is
 /// there.
 pub(super) fn make_slot(client: &Client, name: &str, at: Lsn) -> Result<bool, Failure> {
-    // A slot may begin at the last checkpoint alone; a later position is another step of the same statement.
+    // A slot may begin at the last checkpoint alone; a later position is another step of the same statement. A checkpoint at
+    // the beginning of a page lies behind what is flushed, and there a slot cannot be moved (`pg_replication_slot_advance`).
     let made: Option<Lsn> = client.ask(&format!(
         "select case when exists (select from pg_replication_slots where slot_name = '{name}') then 'null'::json else \
-         (select to_json((pg_replication_slot_advance(slot_name, greatest(lsn, '{at}'::pg_lsn))).end_lsn::text) \
+         (select to_json(case when lsn >= '{at}'::pg_lsn then lsn::text else \
+                         (pg_replication_slot_advance(slot_name, '{at}'::pg_lsn)).end_lsn::text end) \
           from pg_create_physical_replication_slot('{name}', true)) end"
     ))?;
     Ok(made.is_some())
