@@ -104,7 +104,7 @@ impl WalWindow {
         if timelines.is_empty() {
             String::new()
         } else {
-            format!(", which was made on timeline {} (--timeline)", timelines.join(" and "))
+            format!(", which was made on timeline {},", timelines.join(" and "))
         }
     }
 

@@ -145,13 +145,13 @@ fn a_named_restore_point_behind_a_fork_that_is_left_is_refused_and_found_on_its_
     let mut stage = opened();
     stage.press("right right right down down right right right");
     assert_eq!(page(&stage).wish.goal, RecoveryGoal::Name("lost-tail".to_owned()));
-    assert!(judged(&stage).unwrap_err().contains("is on timeline 1, where this recovery does not pass"));
+    assert!(judged(&stage).unwrap_err().contains("lost-tail, which was made on timeline 1, cannot be reached"));
     stage.press("down down right right");
     assert_eq!(page(&stage).wish.timeline, RecoveryTimeline::Number(Timeline(1)));
     assert_eq!(judged(&stage), Ok(()));
     stage.press("up up left");
     assert!(
-        judged(&stage).unwrap_err().contains("restore point after-failover cannot be reached"),
+        judged(&stage).unwrap_err().contains("after-failover, which was made on timeline 2, cannot be reached"),
         "{:?}",
         judged(&stage)
     );
