@@ -5,7 +5,7 @@
 //! nobody has looked, while another could as well.
 
 use super::{
-    Edge, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timestamp, WalRestorePoint, WalWindow,
+    Edge, Lsn, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, Timestamp, WalWindow,
     instance::printable, recovery::moment,
 };
 use std::cmp::Reverse;
@@ -59,7 +59,7 @@ impl WalWindow {
         }
     }
 
-    fn newest_of(&self, label: &str) -> Option<super::Timeline> {
+    fn newest_of(&self, label: &str) -> Option<Timeline> {
         self.spans.iter().filter(|span| span.label == label).filter_map(|span| span.path.last().copied()).max()
     }
 
@@ -74,10 +74,11 @@ impl WalWindow {
             RecoveryGoal::Latest | RecoveryGoal::Lsn(_) => Reach::Behind,
             RecoveryGoal::Xid(_) => Reach::Unknown,
             RecoveryGoal::Name(name) => {
-                let mut found = self
-                    .restore_points
-                    .iter()
-                    .filter(|point| point.name == *name && self.passes(span, point) && point.lsn <= span.to.lsn);
+                let mut found = self.restore_points.iter().filter(|point| {
+                    point.name == *name
+                        && self.passes(&span.path, point.timeline, point.lsn)
+                        && point.lsn <= span.to.lsn
+                });
                 let is_known = self.restore_points.iter().any(|point| point.name == *name);
                 match (found.any(|point| span.from.lsn <= point.lsn), is_known) {
                     (true, _) => Reach::Yes,
@@ -88,11 +89,11 @@ impl WalWindow {
         }
     }
 
-    /// Whether replay along this span comes to a restore point: on a timeline of its path, before that is left.
-    fn passes(&self, span: &RecoverableSpan, point: &WalRestorePoint) -> bool {
-        let Some(at) = span.path.iter().position(|timeline| *timeline == point.timeline) else { return false };
-        let next = span.path.get(at + 1).and_then(|next| self.timelines.iter().find(|one| one.number == *next));
-        next.and_then(|next| next.parent).is_none_or(|(_, left)| point.lsn < left)
+    /// Whether replay along this path comes to a record that begins here: on a timeline of it, before that is left.
+    pub fn passes(&self, path: &[Timeline], timeline: Timeline, at: Lsn) -> bool {
+        let Some(place) = path.iter().position(|one| *one == timeline) else { return false };
+        let next = path.get(place + 1).and_then(|next| self.timelines.iter().find(|one| one.number == *next));
+        next.and_then(|next| next.parent).is_none_or(|(_, fork)| at < fork)
     }
 
     /// Where a restore point of this name was made, for a sentence.
@@ -178,7 +179,7 @@ fn range(span: &RecoverableSpan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ArchiveOrigin, ByteCount, Lsn, Timeline, WalArchive, WindowTimeline};
+    use crate::domain::{ArchiveOrigin, ByteCount, WalArchive, WalRestorePoint, WindowTimeline};
 
     fn edge(lsn: u64, second: i64) -> Edge {
         Edge { lsn: Lsn(lsn), at: Timestamp::from_second(second).ok(), exact: true }

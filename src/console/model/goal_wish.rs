@@ -43,7 +43,7 @@ impl Reachable {
     /// The timeline that the goal lies on, where the window tells it.
     pub fn timeline(&self, window: &WalWindow) -> Option<Timeline> {
         if let Some(at) = self.lsn {
-            return self.path.iter().copied().find(|one| is_on(window, &self.path, *one, at));
+            return self.path.iter().copied().find(|one| window.passes(&self.path, *one, at));
         }
         let at = self.at?;
         let begins = |timeline: Timeline| {
@@ -156,7 +156,7 @@ fn commit_of(commits: Option<&NearbyCommits>, xid: u64) -> Option<&WalCommit> {
 fn point_on<'a>(window: &'a WalWindow, span: &RecoverableSpan, name: &str) -> Result<&'a WalRestorePoint, String> {
     let mut named = window.restore_points.iter().filter(|point| point.name == name);
     let is_passed = |point: &&WalRestorePoint| {
-        (span.from.lsn..=span.to.lsn).contains(&point.lsn) && is_on(window, &span.path, point.timeline, point.lsn)
+        (span.from.lsn..=span.to.lsn).contains(&point.lsn) && window.passes(&span.path, point.timeline, point.lsn)
     };
     if let Some(point) = named.clone().find(is_passed) {
         return Ok(point);
@@ -202,7 +202,7 @@ pub fn time_at(window: &WalWindow, path: &[Timeline], at: Lsn) -> Option<Timesta
     let edges = edges.filter_map(|(timeline, lsn, at)| Some((timeline, lsn, at?)));
     let moments = window.moments.iter().map(|one| (one.timeline, one.lsn, one.at));
     for (timeline, lsn, moment) in moments.chain(edges) {
-        if !is_on(window, path, timeline, lsn) {
+        if !window.passes(path, timeline, lsn) {
             continue;
         }
         if lsn <= at && before.is_none_or(|(known, _)| known <= lsn) {
@@ -221,14 +221,6 @@ pub fn time_at(window: &WalWindow, path: &[Timeline], at: Lsn) -> Option<Timesta
         (Some((_, at)), _) | (None, Some((_, at))) => Some(at),
         (None, None) => None,
     }
-}
-
-/// Whether a position of a timeline is passed by who follows this path.
-pub fn is_on(window: &WalWindow, path: &[Timeline], timeline: Timeline, at: Lsn) -> bool {
-    let Some(place) = path.iter().position(|one| *one == timeline) else { return false };
-    // Of a timeline that is left on the way, what comes behind the fork is not passed.
-    let left = path.get(place + 1).and_then(|next| window.timelines.iter().find(|one| one.number == *next));
-    left.and_then(|next| next.parent).is_none_or(|(_, fork)| at <= fork)
 }
 
 /// Why nothing further is possible: a clause.
