@@ -137,8 +137,9 @@ pub fn command_output(command: &mut Command, limit: Duration) -> Result<String, 
 fn read(out: impl Read + AsFd, end: Instant, max_len: u64) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     let _whole: ControlFlow<()> = read_pieces(out, end, &mut |piece| {
-        said.extend_from_slice(piece);
-        if said.len() as u64 >= max_len { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let room = usize::try_from(max_len).unwrap_or(usize::MAX) - said.len();
+        said.extend_from_slice(&piece[..piece.len().min(room)]);
+        if piece.len() >= room { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(said)
 }
@@ -259,7 +260,10 @@ mod tests {
     #[test]
     fn an_endless_answer_is_cut() {
         assert!(matches!(shell("exec yes", LIMIT), Err(CommandError::Failed(_))));
-        assert!(shell("yes | head -c 1000000; true", LIMIT).unwrap().len() < 70_000);
+        let whole = |script: &str| shell(script, LIMIT).unwrap().len() as u64;
+        // Pieces that do not add up to the limit.
+        assert_eq!(whole("(echo; yes) | head -c 1000000; true"), MAX_OUTPUT_LEN);
+        assert_eq!(whole("echo; yes | head -c 65000"), 65_001);
     }
 
     #[test]
