@@ -15,17 +15,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// In place of `qemu-img`: when increments are put into an image it writes something into that, says so, and hangs.
-fn hanging_commit(harm: &str) -> (PathBuf, PathBuf) {
+/// In place of a program: given this word it first does something, says so, and hangs.
+fn hanging(program: &str, word: &str, first: &str) -> (PathBuf, PathBuf) {
     let place = scratch_of_user("programs");
-    let (program, hangs) = (place.join("qemu-img"), place.join("hangs"));
+    let (stand_in, hangs) = (place.join(program), place.join("hangs"));
     let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = commit ]; then {harm}; : >{hangs}; exec tail -f {hangs}; fi\n\
-         PATH=${{PATH#*:}}; exec qemu-img \"$@\"\n",
+        "#!/bin/sh\nPATH=${{PATH#*:}}\ncase \" $* \" in *\" {word} \"*) {first}; : >{hangs}; exec tail -f {hangs};; esac\n\
+         exec {program} \"$@\"\n",
         hangs = hangs.display()
     );
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&stand_in, script).unwrap();
+    fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).unwrap();
     give(&place);
     (place, hangs)
 }
@@ -214,7 +214,7 @@ fn s02_an_image_that_increments_were_being_put_into_takes_them_again_or_is_made_
     // The table of reference counts begins in the second cluster.
     let torn = "head -c 65536 /dev/zero | tr '\\0' '\\252' | dd of=vda.qcow2.partial bs=65536 seek=1 conv=notrunc";
     for (harm, kept) in [("true", true), (half, true), (torn, false)] {
-        let (programs, hangs) = hanging_commit(harm);
+        let (programs, hangs) = hanging("qemu-img", "commit", harm);
         let mut restoring = Restoring::of(daemon, source, &moments[2].point);
         restoring.programs = Some(programs);
         let attempt = restoring.start();
@@ -241,10 +241,13 @@ fn a_machine_that_was_defined_when_its_worker_was_killed_is_known_again_and_goes
     needs_libvirt!();
     let (daemon, Chain { name: source, guest, moments, .. }) = (daemon(), chain());
     let full = &moments[0];
-    let killed = |restoring: &Restoring| {
+    let killed = |restoring: &mut Restoring, first: &str| {
+        let (programs, hangs) = hanging("virsh", "start", first);
+        restoring.programs = Some(programs);
         let attempt = restoring.start();
-        until_true("libvirt has the machine", || restoring.uuid().is_some());
+        until_true("it is defined, and to be started", || hangs.exists());
         attempt.kill();
+        restoring.programs = None;
         // As if it had been before the UUID was written down.
         let mark = restoring.order.directory.join(".howdah-machine.json");
         let mut text: serde_json::Value = serde_json::from_slice(&fs::read(&mark).unwrap()).unwrap();
@@ -252,8 +255,9 @@ fn a_machine_that_was_defined_when_its_worker_was_killed_is_known_again_and_goes
         fs::write(&mark, text.to_string()).unwrap();
         restoring.uuid().unwrap()
     };
-    let restoring = Restoring::of(daemon, source, &full.point).started();
-    let uuid = killed(&restoring);
+    let mut restoring = Restoring::of(daemon, source, &full.point).started();
+    // What libvirt was asked for by then goes on.
+    let uuid = killed(&mut restoring, "virsh \"$@\" & true");
     // Somebody else's session of the same order has no part in it.
     incurable(&restoring.rival().fail(), &restoring.order.directory.display().to_string());
     let success = restoring.succeed();
@@ -261,13 +265,13 @@ fn a_machine_that_was_defined_when_its_worker_was_killed_is_known_again_and_goes
     assert_eq!(restoring.uuid(), Some(uuid), "{}", restoring.log());
     assert!(restoring.log().contains("an earlier attempt has defined it"), "{}", restoring.log());
 
-    let restoring = Restoring::of(daemon, source, &full.point).started();
-    killed(&restoring);
+    let mut restoring = Restoring::of(daemon, source, &full.point).started();
+    killed(&mut restoring, "virsh \"$@\"");
     assert_eq!(restoring.dispose(Disposition::Default), Disposed::Removed, "{}", restoring.log());
     assert!(restoring.uuid().is_none() && !restoring.order.directory.exists(), "{}", restoring.log());
     // Somebody has put another machine in the place of ours.
-    let restoring = Restoring::of(daemon, source, &full.point).started();
-    killed(&restoring);
+    let mut restoring = Restoring::of(daemon, source, &full.point).started();
+    killed(&mut restoring, "true");
     let name = restoring.order.name.as_str();
     let _was_off = daemon.try_virsh(&["destroy", name]);
     daemon.virsh(&["undefine", name]);

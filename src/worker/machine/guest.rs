@@ -68,17 +68,25 @@ impl Heard {
 /// Starts it, unless it runs.
 pub(super) fn start(machine: &Machine<'_>, virsh: &Virsh, defined: &Defined) -> Result<(), Halt> {
     let report = machine.report;
+    let is_off = |state: &str| ["shut off", "crashed"].contains(&state);
+    let earlier = |state: &str| report.done(&format!("an earlier attempt has started it; it is {state}"));
     let (state, _) = virsh.state(defined)?;
-    if state != "shut off" && state != "crashed" {
-        report.done(&format!("an earlier attempt has started it; it is {state}"));
+    if !is_off(&state) {
+        earlier(&state);
         return Ok(());
     }
     if state == "crashed" {
         virsh.destroy(defined)?;
     }
     machine.go_on()?;
-    virsh.start(defined)?;
-    report.done(&format!("{} runs", defined.name));
+    match virsh.start(defined) {
+        Ok(()) => report.done(&format!("{} runs", defined.name)),
+        // The call of an attempt that was killed goes on in libvirt, and may have been the first.
+        Err(refused) => match virsh.state(defined) {
+            Ok((state, _)) if !is_off(&state) => earlier(&state),
+            Ok(_) | Err(_) => return Err(refused.into()),
+        },
+    }
     Ok(())
 }
 
