@@ -130,7 +130,7 @@ impl Run {
         };
         oracle::judge(round, plan, &session, self.watch, &self.references[plan.form])?;
         if number.is_multiple_of(STARTED_EVERY) {
-            oracle::start_it(round)?;
+            oracle::start_it(round, plan)?;
             stats.started = 1;
         }
         stats.attempts = u64::from(round.observer.newest());
@@ -165,7 +165,7 @@ fn undisturbed(form: &'static str) -> (Course, Difference) {
     };
     let steps = round.observer.facts(1).iter().filter_map(took).collect();
     let difference = Difference::between(&round.target, cluster::cluster().manifest(form));
-    oracle::start_it(&round).unwrap();
+    oracle::start_it(&round, &plan).unwrap();
     let home = round.home.clone();
     drop(round);
     fs::remove_dir_all(home).unwrap();

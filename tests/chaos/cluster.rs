@@ -1,6 +1,10 @@
-//! A real cluster that is as small as one can be, with WAL that takes a while to replay, and two backups of it.
+//! A real cluster that is as small as one can be, with WAL that takes a while to replay, and backups of it, one of them with
+//! an archive.
 
-use crate::support::cluster::{free_port, give_to_server_user, must, program, server_scratch, start};
+use crate::support::{
+    cluster::{free_port, give_to_server_user, must, program, server_scratch, start},
+    timeout::until_true,
+};
 use howdah::postgres::manifest::Manifest;
 use std::{
     fs,
@@ -13,15 +17,21 @@ use std::{
 pub(crate) const QUESTION: &str = "select (select count(*) || '/' || sum(n) from busy) || ' ' \
      || (select md5(string_agg(t::text, ',' order by id)) from elsewhere t)";
 
-/// The forms a backup is made in, which are the instances of the repository.
-pub(crate) const FORMS: [&str; 2] = ["plain", "packed"];
+/// The forms a restore has, which are the instances of the repository: a plain backup, a packed one, and a plain one that is
+/// recovered from its archive to [`GOAL`].
+pub(crate) const FORMS: [&str; 3] = ["plain", "packed", "goal"];
+
+/// The named restore point of the instance with an archive, by the same name.
+const GOAL: &str = "goal";
 
 /// The repository, and what stands in it.
 pub(crate) struct Cluster {
     pub(crate) repository: PathBuf,
-    manifests: [Manifest; 2],
+    manifests: [Manifest; 3],
     /// What [`QUESTION`] has to be answered, but for the rows that were still being written.
-    pub(crate) elsewhere: String,
+    elsewhere: String,
+    /// What it has to be answered at the goal.
+    at_goal: String,
 }
 
 /// Makes the backups once.
@@ -34,6 +44,25 @@ impl Cluster {
     pub(crate) fn manifest(&self, form: &str) -> &Manifest {
         &self.manifests[FORMS.iter().position(|known| *known == form).unwrap()]
     }
+
+    /// Whether a cluster that was restored in this form knows what its source knew.
+    pub(crate) fn right(&self, form: &str, answer: &str) -> Result<(), String> {
+        let is_right = match answer.split_once(' ') {
+            _ if form == GOAL => answer == self.at_goal,
+            Some((busy, rows)) => busy.starts_with("2000/") && rows == self.elsewhere,
+            None => false,
+        };
+        let Self { elsewhere, at_goal, .. } = self;
+        let should = if form == GOAL { at_goal } else { elsewhere };
+        is_right
+            .then_some(())
+            .ok_or_else(|| format!("the restored cluster answers {answer:?}, and should say {should:?}"))
+    }
+}
+
+/// What an order of this form has beside the instance.
+pub(crate) fn words(form: &str) -> &'static [&'static str] {
+    if form == GOAL { &["--restore-point", GOAL] } else { &[] }
 }
 
 /// A server that is stopped when all is made.
@@ -94,6 +123,29 @@ impl Source {
         let child = self.psql(forever).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         Busy(child)
     }
+
+    /// Writes WAL up to the goal and behind it, and gives it to this archive; the answer at the goal.
+    fn archive(&self, archive: &Path) -> String {
+        // One whose client is gone would go on for ever.
+        let others = "select count(pg_terminate_backend(pid)) from pg_stat_activity where query like 'do $$%'";
+        until_true("nobody writes any more", || self.ask(others) == "0");
+        for third in 0..3 {
+            self.ask(&format!("update busy set n = n + 1 where id % 3 = {third}"));
+        }
+        let answer = self.ask(QUESTION);
+        self.ask(&format!("select pg_create_restore_point('{GOAL}')"));
+        self.ask("update busy set n = n + 1");
+        let last = self.ask("select pg_walfile_name(pg_switch_wal())");
+        for segment in fs::read_dir(self.data.join("pg_wal")).unwrap().map(Result::unwrap) {
+            let name = segment.file_name().into_string().unwrap();
+            // What is behind the last one was made in advance.
+            if name.len() == last.len() && name <= last {
+                fs::copy(segment.path(), archive.join(&name)).unwrap();
+                give_to_server_user(&archive.join(&name));
+            }
+        }
+        answer
+    }
 }
 
 impl Drop for Source {
@@ -132,12 +184,15 @@ fn make() -> Cluster {
             command.args(["--format=tar", "--compress=server-zstd:1"]);
         } else {
             let from = source.sockets.join("tablespace");
-            command.arg("-T").arg(format!("{}={}", from.display(), home.join("tablespace").display()));
+            command.arg("-T").arg(format!("{}={}", from.display(), home.join(form).display()));
         }
         let busy = source.busy();
         must(&mut command);
         drop(busy);
         Manifest::read(&directory.join("backup_manifest")).unwrap()
     });
-    Cluster { repository, manifests, elsewhere }
+    let archive = repository.join(GOAL).join("wal");
+    make_for_server(&archive);
+    let at_goal = source.archive(&archive);
+    Cluster { repository, manifests, elsewhere, at_goal }
 }

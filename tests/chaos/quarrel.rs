@@ -1,7 +1,7 @@
 //! A quarrel: two state directories that want one place, and what is done by either and to either until both rest.
 
 use super::{
-    cluster::cluster,
+    cluster::{cluster, words},
     plan::{Course, Victim},
     processes,
     quarrel_plan::{Deed, Ground, Plan},
@@ -184,7 +184,7 @@ impl Side {
         let what = ["session", "start", form, "--repo", &repository, "--to", &target, "--port", &port];
         // Tries without end: each kill takes one, and this is not about their number.
         let how = ["--stop-after-probe", "--tries", "1000", "--every", "5ms"];
-        self.command(true, &[&what[..], &how].concat());
+        self.command(true, &[&what[..], words(form), &how].concat());
     }
 
     fn cancel(&mut self, wish: &'static str) {

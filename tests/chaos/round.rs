@@ -1,7 +1,7 @@
 //! One restore, and what is done to it until it is done all the same.
 
 use super::{
-    cluster::cluster,
+    cluster::{cluster, words},
     observer::{Observer, Stage},
     plan::{Course, Moment, Plan, Victim},
     processes,
@@ -68,6 +68,7 @@ impl<'a> Round<'a> {
         // Tries without end: each kill takes one, and this is not about their number.
         let more = ["--json", "--tries", "1000", "--every", "5ms", "--port", &port_given];
         arguments.extend(more.map(str::to_owned));
+        arguments.extend(words(plan.form).iter().map(|word| (*word).to_owned()));
         arguments.extend((!plan.serves).then(|| "--stop-after-probe".to_owned()));
         let begun = Instant::now();
         let mut command = howdah.command(&arguments);
