@@ -8,8 +8,8 @@ use crate::{
     catalog::propose::{Proposal, Wanted},
     domain::{
         AnyRestorePlan, AttemptNo, Failure, InstanceName, ItemName, ItemOrder, JobId, JobSpec, LeftServer, Lsn,
-        NearbyCommits, ObjectPlan, Order, RestoreOrder, RestorePoint, ServerAddress, SessionId, Timeline, Timestamp,
-        WalWindow,
+        NearbyCommits, ObjectPlan, Order, Recovery, RestoreOrder, RestorePoint, ServerAddress, SessionId, Timeline,
+        Timestamp, WalWindow,
         browse::{BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, TableComparison},
         fact::ProcessMark,
     },
@@ -152,7 +152,12 @@ pub struct Comparing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderWish {
     /// To open a restore point.
-    Open(Box<RestorePoint>),
+    Open {
+        /// The restore point.
+        point: Box<RestorePoint>,
+        /// How far its recovery goes before.
+        recovery: Recovery,
+    },
     /// To take items out of one that is open.
     Items(Box<ItemOrder>),
 }

@@ -3,9 +3,9 @@
 //! Promise: everything follows from the story: WAL is written at one rate, with commits at one distance.
 
 use crate::domain::{
-    ArchiveOrigin, ByteCount, ClusterRestore, Edge, InstanceName, Lsn, NearbyCommits, RecoverableSpan, Recovery,
-    RecoveryGoal, RecoveryPlan, RecoveryTimeline, RestorePoint, SpanEnd, SystemIdentifier, Timeline, Timestamp,
-    WalArchive, WalCommit, WalGap, WalMoment, WalRestorePoint, WalWindow, WindowTimeline,
+    ArchiveOrigin, ByteCount, Edge, InstanceName, Lsn, NearbyCommits, RecoverableSpan, Recovery, RecoveryGoal,
+    RecoveryPlan, RecoveryTimeline, RestorePoint, SpanEnd, SystemIdentifier, Timeline, Timestamp, WalArchive,
+    WalCommit, WalGap, WalMoment, WalRestorePoint, WalWindow, WindowTimeline,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -128,10 +128,10 @@ impl SimulatedArchive {
     }
 
     /// How far the recovery of an order goes, and up to which commit at the latest.
-    pub fn goal(&self, order: &ClusterRestore) -> Lsn {
+    pub fn goal(&self, (point, recovery): (&RestorePoint, &Recovery)) -> Lsn {
         let end = self.lsn(self.commit(self.number_at(self.until)).at);
-        match &order.recovery.goal {
-            RecoveryGoal::Consistent | RecoveryGoal::Immediate => order.point.facts.stop_lsn,
+        match &recovery.goal {
+            RecoveryGoal::Consistent | RecoveryGoal::Immediate => point.facts.stop_lsn,
             RecoveryGoal::Latest => end,
             RecoveryGoal::Time(at) => self.lsn(*at).min(end),
             RecoveryGoal::Lsn(at) => *at,
@@ -140,21 +140,21 @@ impl SimulatedArchive {
                 self.points.iter().find(|(known, _)| known == name).map_or(end, |(_, at)| self.lsn(*at))
             }
         }
-        .max(order.point.facts.stop_lsn)
+        .max(point.facts.stop_lsn)
     }
 
     /// What the plan of an order says of its recovery.
-    pub fn plan(&self, order: &ClusterRestore, then: &str, rate: u64) -> RecoveryPlan {
-        let (start, end) = (order.point.facts.start_lsn, self.goal(order));
+    pub fn plan(&self, (point, recovery): (&RestorePoint, &Recovery), then: &str, rate: u64) -> RecoveryPlan {
+        let (start, end) = (point.facts.start_lsn, self.goal((point, recovery)));
         let segments = (end.0.div_ceil(SEGMENT)).saturating_sub(start.0 / SEGMENT);
         let takes = Duration::from_secs((end.0 - start.0) / rate.max(1));
         RecoveryPlan {
             archive: self.directory.clone(),
-            goal: order.recovery.goal.to_string(),
+            goal: recovery.goal.to_string(),
             then: then.to_owned(),
-            path: self.path(&order.recovery, end),
+            path: self.path(recovery, end),
             start,
-            consistent: order.point.facts.stop_lsn,
+            consistent: point.facts.stop_lsn,
             end,
             last_record: None,
             until: Some(self.committed(end)),
@@ -162,7 +162,7 @@ impl SimulatedArchive {
             segments,
             bytes: ByteCount(segments * SEGMENT),
             first: segment(Timeline(1), start),
-            last: segment(self.path(&order.recovery, end).last().copied().unwrap_or(Timeline(1)), end),
+            last: segment(self.path(recovery, end).last().copied().unwrap_or(Timeline(1)), end),
             takes: Some((takes.mul_f64(0.8), takes.mul_f64(1.5))),
         }
     }

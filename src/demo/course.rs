@@ -79,7 +79,7 @@ impl Courses {
             }
             Work::Run(Order::Verify(order)) => self.verify(&mut reports, order),
             Work::Run(Order::Backup(order)) => self.back_up(&mut reports, order, ticket.attempt),
-            Work::Run(Order::Explore(order)) => return self.open(reports, order),
+            Work::Run(Order::Explore(order)) => return self.open(reports, (order, ticket.session_uuid)),
             Work::Run(Order::Items(order)) => self.take_out(&mut reports, order),
             Work::Run(Order::Restore(RestoreOrder::VirtualMachine(_) | RestoreOrder::Files(_))) => {
                 let advice = "restore or verify a PostgreSQL backup";
@@ -153,7 +153,7 @@ impl Courses {
             }
         } else {
             reports.short(Step::Start, "");
-            self.recover(reports, (order, session), progress);
+            self.recover(reports, (&order.point, &order.recovery, session), progress);
             reports.short(Step::Probe, &answer(order));
         }
         reports.short(Step::Finish, "");

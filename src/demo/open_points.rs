@@ -3,7 +3,7 @@
 //! Promises: what is at the live server follows from the story and from the sessions that have taken items there, and from
 //! nothing else. Never: asks a server.
 
-use super::Story;
+use super::{Story, plan};
 use crate::{
     catalog::propose,
     domain::{
@@ -115,7 +115,7 @@ pub(super) fn opening(story: &Story, order: &ExploreOrder) -> ExplorePlan {
         system_identifier: facts.system_identifier,
         warnings: Vec::new(),
         open: Some(address),
-        recovery: None,
+        recovery: plan::recovery(story, (&order.point, &order.recovery)).map(Box::new),
     }
 }
 
@@ -125,7 +125,7 @@ impl OpenPoints {
     }
 
     /// The order to open a restore point in a scratch below this directory, and its plan.
-    pub fn plan_opening(&self, point: RestorePoint, below: &Path) -> (ExploreOrder, ExplorePlan) {
+    pub fn plan_opening(&self, point: RestorePoint, recovery: Recovery, below: &Path) -> (ExploreOrder, ExplorePlan) {
         let taken = |scratch: &Path| self.journal.sessions().iter().any(|one| one.order().directory() == Some(scratch));
         let first = propose::directory_for(below, &point.instance);
         let others = (2..=u32::MAX).map(|number| {
@@ -134,7 +134,7 @@ impl OpenPoints {
             name.into()
         });
         let scratch = std::iter::once(first.clone()).chain(others).find(|one| !taken(one)).unwrap_or(first);
-        let order = ExploreOrder { point, scratch, recovery: Recovery::to_consistency(), port: None };
+        let order = ExploreOrder { point, scratch, recovery, port: None };
         let plan = opening(&self.story, &order);
         (order, plan)
     }

@@ -3,7 +3,7 @@
 use super::{Story, course::REPLAY};
 use crate::domain::{
     AtTarget, BackupOrder, BackupPlan, ByteCount, ClusterRestore, FilePlan, JobId, JobSpec, MajorVersion, ObjectPlan,
-    RecoveryPlan, RestorePlan, ServerWish,
+    Recovery, RecoveryPlan, RestorePlan, RestorePoint, ServerWish,
     plan::{ServerPlan, TargetState, WalFinding},
 };
 use uuid::Uuid;
@@ -46,19 +46,19 @@ pub fn plan(story: &Story, order: &ClusterRestore) -> RestorePlan {
         warnings: Vec::new(),
         switched_off: Vec::new(),
         backup: order.point.source.directory().map(Into::into),
-        recovery: recovery(story, order).map(Box::new),
+        recovery: recovery(story, (&order.point, &order.recovery)).map(Box::new),
     }
 }
 
 /// The replay beyond the backup's own end, where one is asked for.
-fn recovery(story: &Story, order: &ClusterRestore) -> Option<RecoveryPlan> {
-    let archive = story.archive_of(&order.point.instance)?;
-    let then = match order.recovery.at_target {
+pub(super) fn recovery(story: &Story, (point, recovery): (&RestorePoint, &Recovery)) -> Option<RecoveryPlan> {
+    let archive = story.archive_of(&point.instance)?;
+    let then = match recovery.at_target {
         AtTarget::Pause => "then it pauses there",
         AtTarget::Promote => "then it is opened for writing",
         AtTarget::ShutDown => "then it is shut down",
     };
-    order.recovery.goes_beyond_backup().then(|| archive.plan(order, then, REPLAY))
+    recovery.goes_beyond_backup().then(|| archive.plan((point, recovery), then, REPLAY))
 }
 
 /// The plan of the backup of an object of a job.

@@ -3,12 +3,14 @@
 use super::{
     explored_story::*,
     keys::state,
-    scenes::{compare_answered, order_planned, planned_opening, with_open},
+    scenes::{compare_answered, open_goal_of_opening, order_planned, planned_opening, with_archive, with_open},
     stage::*,
 };
 use howdah::{
-    console::message::{Browsed, Comparing, Intent, Message, Query},
-    domain::{Order, Reach, SessionId, browse::TableComparison},
+    console::message::{Browsed, Comparing, Intent, Message, OrderWish, Query},
+    domain::{
+        AtTarget, Order, Reach, Recovery, RecoveryGoal, RecoveryTimeline, SessionId, Timeline, browse::TableComparison,
+    },
     machine::Scope,
     manager::{Receipt, ReceiptLine, SessionAction},
 };
@@ -45,6 +47,81 @@ fn s7_a_restore_point_is_opened_after_its_plan_and_not_by_one_key() {
     stage.snapshot_at(snapshot(vec![open(8, "orders"), open(9, "orders")], &[]), now());
     assert_eq!(state(&stage), "Tree #9");
     assert!(stage.text().contains("[Explore]"), "{}", stage.text());
+}
+
+/// What the last plan of an opening was asked for: the label of the restore point, and its recovery.
+fn opening_asked(stage: &mut Stage) -> (String, Recovery) {
+    let asked = |intent| match intent {
+        Intent::Query(Query::OrderPlan(_, OrderWish::Open { point, recovery })) => Some((point.label, recovery)),
+        _ => None,
+    };
+    stage.wanted().into_iter().rev().find_map(asked).unwrap()
+}
+
+#[test]
+fn a_restore_point_is_opened_at_a_goal_with_the_backup_that_suits_it_and_at_its_own_end_without_one() {
+    let (snapshot, catalog) = with_archive();
+    let mut stage = Stage::new(snapshot, catalog);
+    stage.wanted();
+    stage.press("G E");
+    let own = ("2026-11-20T0200".to_owned(), Recovery::to_consistency());
+    assert_eq!(opening_asked(&mut stage), own);
+    stage.press("esc");
+    open_goal_of_opening(&mut stage);
+    assert!(!stage.text().contains("At the goal"), "it pauses there: {}", stage.text());
+    stage.press("right right down down ctrl-u").type_text("2026-11-19 09:30").press("enter");
+    let (label, recovery) = opening_asked(&mut stage);
+    let expected = Recovery {
+        goal: RecoveryGoal::Time(on("19T09:30:00")),
+        inclusive: true,
+        timeline: RecoveryTimeline::Number(Timeline(1)),
+        at_target: AtTarget::Pause,
+        standby_of: None,
+        archive: Some("/srv/wal/orders".into()),
+    };
+    assert_eq!((label.as_str(), recovery), ("2026-11-19T0200", expected));
+    assert!(stage.text().contains("Open orders as of 2026-11-19 09:30:00 UTC?"), "{}", stage.text());
+    stage.press("enter");
+    assert_eq!(orders(&mut stage), [], "the safe button has the keys again");
+    // Back at its own end it is the selected restore point again.
+    open_goal_of_opening(&mut stage);
+    stage.press("right right down down ctrl-u").type_text("2026-11-19 09:30").press("enter");
+    stage.wanted();
+    stage.press("tab tab enter up up up up");
+    answer_window(&mut stage, window());
+    stage.press("left left enter");
+    assert_eq!(opening_asked(&mut stage), own);
+}
+
+#[test]
+fn an_older_plan_is_void_once_another_goal_was_chosen() {
+    let (snapshot, catalog) = with_archive();
+    let mut stage = Stage::new(snapshot, catalog);
+    stage.press("G E");
+    let ticket = |stage: &mut Stage| {
+        let asked = |intent| match intent {
+            Intent::Query(Query::OrderPlan(ticket, _)) => Some(ticket),
+            _ => None,
+        };
+        stage.wanted().into_iter().rev().find_map(asked).unwrap()
+    };
+    let first = ticket(&mut stage);
+    stage.press("tab tab enter");
+    answer_window(&mut stage, window());
+    stage.press("right enter");
+    let second = ticket(&mut stage);
+    stage.tell(Message::OrderPlanned(first, Box::new(Ok(planned_opening()))));
+    assert!(stage.text().contains("Its plan is being made"), "{}", stage.text());
+    stage.tell(Message::OrderPlanned(second, Box::new(Ok(planned_opening()))));
+    assert!(stage.text().contains("4 segments"), "{}", stage.text());
+}
+
+#[test]
+fn an_opening_without_an_archive_says_how_to_name_one() {
+    let mut stage = stage_with_open();
+    stage.press("G E tab tab enter");
+    assert!(stage.model.notice().unwrap().text.contains("name one in howdah.toml"));
+    assert!(stage.text().contains("Open 2026-11-20T0200 of orders?"), "{}", stage.text());
 }
 
 #[test]

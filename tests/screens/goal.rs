@@ -5,7 +5,7 @@
 use super::{keys::state, scenes::answer_plans, scenes::places, scenes::plan_of, stage::*};
 use howdah::{
     console::{
-        message::{Intent, Message, NearGoal, Query},
+        message::{Intent, Message, NearGoal, Query, RequestId},
         model::{dialog::Overlay, goal_page::GoalPage},
     },
     domain::{
@@ -220,6 +220,45 @@ fn commits_are_asked_for_when_the_goal_rests_and_answers_for_an_older_goal_are_v
     let answer = NearbyCommits { unknown: Some("no pg_waldump of version 15".to_owned()), ..NearbyCommits::default() };
     stage.tell(Message::Commits(second[0].0, Box::new(Ok(answer))));
     assert!(stage.text().contains("not known: no pg_waldump of version 15"), "{}", stage.text());
+}
+
+/// Lets the goal come to rest; the question that is asked then.
+fn asked_at_rest(stage: &mut Stage) -> (RequestId, NearGoal) {
+    stage.wanted();
+    stage.tell_at(Message::Due, now().checked_add(Duration::from_millis(500)).unwrap());
+    let commits = |intent| {
+        if let Intent::Query(Query::Commits(ticket, _, _, near)) = intent { Some((ticket, near)) } else { None }
+    };
+    stage.wanted().into_iter().find_map(commits).unwrap()
+}
+
+#[test]
+fn commits_are_those_of_the_goal_that_is_shown_whenever_their_answer_comes() {
+    let mut stage = opened();
+    stage.press("down G left");
+    let (ticket, near) = asked_at_rest(&mut stage);
+    assert_eq!(near, NearGoal::Moment(on("20T13:58:58")));
+    // The goal goes on while the answer is on its way, and nothing newer was asked yet.
+    stage.press("pgup");
+    stage.tell(Message::Commits(ticket, Box::new(Ok(commits_around(near)))));
+    assert!(stage.text().contains("Commits around it: reading the archive"), "{}", stage.text());
+    for key in ["]", "["] {
+        stage.press(key);
+        assert_eq!(page(&stage).wish.goal, RecoveryGoal::Time(on("20T12:58:58")), "{key} jumps nowhere");
+        assert!(stage.model.notice().unwrap().text.contains("still being read"));
+    }
+    // The goal that they are of is back: they hold for it.
+    stage.press("pgdn ]");
+    assert_eq!(page(&stage).wish.goal, RecoveryGoal::Time(on("20T13:58:58.25")));
+}
+
+#[test]
+fn how_a_time_was_read_is_not_said_of_another_kind_of_goal() {
+    let mut stage = opened();
+    type_time(&mut stage, "2026-11-19 13:30 +01:00");
+    assert!(stage.text().contains("read as 2026-11-19 13:30:00+01:00"), "{}", stage.text());
+    stage.press("up up right");
+    assert!(!stage.text().contains("read as"), "{}", stage.text());
 }
 
 #[test]

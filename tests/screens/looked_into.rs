@@ -5,12 +5,46 @@ use crate::{explored_story::*, stage::*};
 use howdah::{
     catalog::Catalog,
     console::message::{Comparing, Intent, Message, PlannedOrder, Query},
-    domain::{Failure, Order, SessionId, browse::TableComparison},
+    domain::{ByteCount, ExplorePlan, Failure, Lsn, Order, RecoveryPlan, SessionId, Timeline, browse::TableComparison},
     manager::Snapshot,
 };
 
 pub(crate) fn with_open() -> (Snapshot, Catalog) {
     (snapshot(vec![open(8, "orders"), copying(1, "crm")], &[]), own())
+}
+
+/// The same, with an archive of orders.
+pub(crate) fn with_archive() -> (Snapshot, Catalog) {
+    (with_open().0, archived())
+}
+
+/// Opens the question of an opening, and over it the page of its goal with the window read.
+pub(crate) fn open_goal_of_opening(stage: &mut Stage) {
+    stage.press("G E tab tab enter");
+    answer_window(stage, window());
+}
+
+/// The plan of an opening that replays beyond the backup's own end.
+pub(crate) fn planned_opening_at_a_goal() -> PlannedOrder {
+    let recovery = RecoveryPlan {
+        archive: "/srv/wal/orders".into(),
+        goal: "2026-11-19 09:30:00 UTC".to_owned(),
+        then: "then it is read there".to_owned(),
+        path: vec![Timeline(1)],
+        start: Lsn(0x1000_0028),
+        consistent: Lsn(0x1100_0000),
+        end: Lsn(0x1b00_0000),
+        last_record: None,
+        until: Some(on("19T09:30:00")),
+        segment_size: ByteCount(16 << 20),
+        segments: 11,
+        bytes: ByteCount(176 << 20),
+        first: "000000010000000000000010".to_owned(),
+        last: "00000001000000000000001A".to_owned(),
+        takes: None,
+    };
+    let plan = ExplorePlan { recovery: Some(Box::new(recovery)), ..explore_plan("orders") };
+    PlannedOrder { order: Order::Explore(explore_order("orders")), rows: plan.rows() }
 }
 
 /// The question about the plan of an order is answered.
@@ -116,6 +150,16 @@ pub(crate) fn looked_into() -> Vec<Scene> {
         }),
         scene("explore_taken_out_heading", taken_out, |stage| {
             stage.press("g ]");
+        }),
+        scene("explore_goal", with_archive, |stage| {
+            open_goal_of_opening(stage);
+            stage.press("right right down down ctrl-u").type_text("13:29:59").press("up");
+            rest(stage);
+        }),
+        scene("explore_plan_at_a_goal", with_archive, |stage| {
+            open_goal_of_opening(stage);
+            stage.press("right right down down ctrl-u").type_text("2026-11-19 09:30").press("enter");
+            order_planned(stage, Ok(planned_opening_at_a_goal()));
         }),
         scene("explore_close", with_open, |stage| {
             stage.press("e down x");

@@ -98,14 +98,16 @@ pub(crate) fn window() -> WalWindow {
 
 /// Commits two seconds apart, three before the goal and three behind it.
 pub(crate) fn commits_around(near: NearGoal) -> NearbyCommits {
-    let middle = match near {
-        NearGoal::Moment(at) => at,
-        NearGoal::Position(at) => on("20T13:20:00").checked_add(Duration::from_millis(at.0 >> 20)).unwrap(),
+    let (middle, first) = match near {
+        NearGoal::Moment(at) => (at, 0x4600_0000),
+        NearGoal::Position(at) => {
+            (on("20T13:20:00").checked_add(Duration::from_millis(at.0 >> 20)).unwrap(), at.0 - 0x600)
+        }
     };
     let commit = |number: u32| {
         let at = middle.checked_sub(Duration::from_millis(5_750)).unwrap();
         let at = at.checked_add(Duration::from_secs(u64::from(number) * 2)).unwrap();
-        WalCommit { lsn: Lsn(0x4600_0000 + u64::from(number) * 0x218), xid: 9_076 + number, at }
+        WalCommit { lsn: Lsn(first + u64::from(number) * 0x218), xid: 9_076 + number, at }
     };
     NearbyCommits { before: (0..3).map(commit).collect(), after: (3..6).map(commit).collect(), unknown: None }
 }

@@ -3,7 +3,7 @@
 use howdah::{
     console::message::{Browsed, Comparing, Intent, Message, OrderWish, PlannedOrder, Query},
     domain::{
-        ByteCount, ExploreOrder, Failure, ItemName, Order, Recovery,
+        ByteCount, ExploreOrder, Failure, ItemName, Order,
         browse::{
             BrowsedCell, BrowsedColumn, BrowsedDatabase, BrowsedRelation, BrowsedRows, BrowsedSchema, RelationKind,
             TableComparison,
@@ -37,9 +37,9 @@ fn planned(wish: OrderWish, fails: bool) -> Result<PlannedOrder, Failure> {
     }
     let rows = vec![("files by", "copy".to_owned()), ("warning", "slow\u{1b}[2J".to_owned())];
     let order = match wish {
-        OrderWish::Open(point) => {
+        OrderWish::Open { point, recovery } => {
             let scratch = format!("/srv/.howdah-explore/{}", point.label.len()).into();
-            Order::Explore(ExploreOrder { point: *point, scratch, recovery: Recovery::to_consistency(), port: None })
+            Order::Explore(ExploreOrder { point: *point, scratch, recovery, port: None })
         }
         OrderWish::Items(order) => Order::Items(*order),
     };

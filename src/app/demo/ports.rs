@@ -154,8 +154,8 @@ fn compared(points: &OpenPoints, wish: CompareWish) -> BoxStream<'static, Result
 /// The order that is wished for, and its plan.
 fn planned(points: &OpenPoints, wish: OrderWish) -> Result<PlannedOrder, Failure> {
     Ok(match wish {
-        OrderWish::Open(point) => {
-            let (order, plan) = points.plan_opening(*point, Path::new(EXPLORE_DIR));
+        OrderWish::Open { point, recovery } => {
+            let (order, plan) = points.plan_opening(*point, recovery, Path::new(EXPLORE_DIR));
             PlannedOrder { order: Order::Explore(order), rows: plan.rows() }
         }
         OrderWish::Items(order) => {

@@ -95,10 +95,9 @@ pub(super) async fn planned(
     settings: WorkerSettings,
 ) -> Result<PlannedOrder, Failure> {
     match wish {
-        OrderWish::Open(point) => {
+        OrderWish::Open { point, recovery } => {
             let free = proposals::free_directory(explore_dir, &point.instance, &Taken::default());
             let scratch = free.map_err(|reason| Failure::incurable(reason, ""))?;
-            let recovery = Recovery::to_consistency();
             let order = ExploreOrder { point: *point, scratch, recovery, port: None };
             let plan = planner::plan_explore(order.clone(), settings).await?;
             Ok(PlannedOrder { order: Order::Explore(order), rows: plan.rows() })

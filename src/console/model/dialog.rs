@@ -1,6 +1,8 @@
 //! What lies over the main screen: menu, questions, reports, help, palette.
 
-use super::{compare_dialog::CompareDialog, goal_page::GoalPage, node::Node, take_dialog::TakeDialog};
+use super::{
+    compare_dialog::CompareDialog, goal_page::GoalPage, node::Node, opening::Opening, take_dialog::TakeDialog,
+};
 use crate::{
     console::{
         action::{Action, Verdict},
@@ -55,13 +57,39 @@ pub struct PlanDialog {
     pub ticket: RequestId,
     /// The plan; `None` while it is being made.
     pub plan: Option<Result<PlannedOrder, Failure>>,
-    /// Whether the keys go to the button that carries it out; the other, safe one comes first.
-    pub armed: bool,
+    /// What is opened, where it is an opening: its goal can be changed.
+    pub opening: Option<Box<Opening>>,
+    /// Where the keys go.
+    pub focus: PlanFocus,
     /// Lines scrolled down.
     pub scroll: usize,
 }
 
+/// The buttons of that question. The safe one comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanFocus {
+    /// Leave everything as it is.
+    Leave,
+    /// Carry it out.
+    CarryOut,
+    /// Choose how far recovery goes.
+    Goal,
+}
+
 impl PlanDialog {
+    /// The button before or after the one with the keys, around the ends.
+    pub fn step(&mut self, forward: bool) {
+        self.focus = match (self.focus, forward, self.opening.is_some()) {
+            (PlanFocus::Leave, true, _) | (PlanFocus::Leave, false, false) | (PlanFocus::Goal, false, _) => {
+                PlanFocus::CarryOut
+            }
+            (PlanFocus::CarryOut, true, true) | (PlanFocus::Leave, false, true) => PlanFocus::Goal,
+            (PlanFocus::CarryOut, true, false) | (PlanFocus::CarryOut, false, _) | (PlanFocus::Goal, true, _) => {
+                PlanFocus::Leave
+            }
+        };
+    }
+
     /// The order that is planned, or why it cannot be given yet, or at all.
     pub fn order(&self) -> Result<&Order, String> {
         match &self.plan {

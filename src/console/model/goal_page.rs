@@ -6,12 +6,13 @@
 use super::{
     goal_kind::{GoalKind, GoalRow},
     goal_wish::{GoalWish, Reachable},
+    surroundings::{GoalPlace, Surroundings},
     tree::InstanceKey,
 };
 use crate::{
     console::message::{NearGoal, RequestId},
     domain::{
-        Lsn, NearbyCommits, RecoveryGoal, Timeline, Timestamp, WalRestorePoint, WalWindow,
+        Lsn, RecoveryGoal, Timestamp, WalRestorePoint, WalWindow,
         fact::PausePoint,
         moment::{TypedMoment, Zones},
         recovery::moment,
@@ -54,10 +55,10 @@ pub struct GoalPage {
     pub ticket: RequestId,
     /// The window.
     pub window: WindowState,
-    /// Which query reads the commits around the goal; `None` before the first.
-    pub asked: Option<RequestId>,
-    /// The commits around the goal, as they were read last.
-    pub commits: Option<NearbyCommits>,
+    /// Which query reads commits, and around which place; `None` while none does.
+    pub asked: Option<(RequestId, GoalPlace)>,
+    /// The commits that were read last: of the goal then.
+    pub commits: Option<Surroundings>,
     /// When, in steady time, the goal will have come to rest.
     pub rests: Option<Timestamp>,
 }
@@ -67,6 +68,8 @@ pub struct GoalPage {
 pub enum GoalPurpose {
     /// A choice of the wizard's form.
     Choice(usize),
+    /// A restore point that is to be opened: the question below the page.
+    Open,
     /// A session that is paused.
     GoOn(Arc<Session>),
 }
@@ -246,7 +249,7 @@ impl GoalPage {
                 | Phase::Cancelling { .. }
                 | Phase::Completed { .. } => None,
             },
-            GoalPurpose::Choice(_) => None,
+            GoalPurpose::Choice(_) | GoalPurpose::Open => None,
         }
     }
 
@@ -256,12 +259,21 @@ impl GoalPage {
     }
 
     /// What to ask for, where the goal has come to rest.
-    pub fn commits_due(&self, steady: Timestamp) -> Option<(InstanceKey, Timeline, NearGoal)> {
+    pub fn commits_due(&self, steady: Timestamp) -> Option<(InstanceKey, GoalPlace)> {
         self.rests.filter(|rests| *rests <= steady)?;
-        let (window, key) = (self.window()?, self.key.clone()?);
-        let found = self.judged().ok()?;
+        Some((self.key.clone()?, self.place(&self.judged().ok()?)?))
+    }
+
+    /// The place of the goal in the archive, where it is known.
+    pub fn place(&self, found: &Reachable) -> Option<GoalPlace> {
         let near = found.lsn.map(NearGoal::Position).or_else(|| found.at.map(NearGoal::Moment))?;
-        Some((key, found.timeline(window)?, near))
+        Some(GoalPlace { timeline: found.timeline(self.window()?)?, near })
+    }
+
+    /// The commits around the goal as it stands now, once they were read.
+    pub fn surroundings(&self, found: &Reachable) -> Option<&Surroundings> {
+        let place = self.place(found)?;
+        self.commits.as_ref().filter(|read| read.hold_for(place))
     }
 
     /// The named restore points that can be chosen, oldest first.

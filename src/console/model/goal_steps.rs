@@ -61,7 +61,7 @@ impl GoalPage {
             (_, GoalKind::OwnEnd) => self.wish = GoalWish::own_end(),
             _ => {}
         }
-        (self.kind, self.problem) = (kind, None);
+        (self.kind, self.problem, self.read_as) = (kind, None, None);
         match kind {
             GoalKind::OwnEnd => self.wish.goal = RecoveryGoal::Consistent,
             GoalKind::Latest => self.wish.goal = RecoveryGoal::Latest,
@@ -74,7 +74,7 @@ impl GoalPage {
     fn offers(&self, kind: GoalKind) -> bool {
         match (&self.purpose, kind) {
             (GoalPurpose::GoOn(..), GoalKind::OwnEnd | GoalKind::Immediate) => false,
-            (GoalPurpose::Choice(_) | GoalPurpose::GoOn(..), _) => true,
+            (GoalPurpose::Choice(_) | GoalPurpose::Open | GoalPurpose::GoOn(..), _) => true,
         }
     }
 
@@ -140,11 +140,14 @@ impl GoalPage {
         true
     }
 
-    /// The nearest commit that is known before or after a moment.
+    /// The nearest commit before or after a moment, of those around the goal: between them is no other.
     fn commit_beside(&self, at: Timestamp, later: bool) -> Option<&WalCommit> {
-        let near = self.commits.as_ref()?;
-        let mut all = near.before.iter().chain(&near.after);
-        if later { all.find(|commit| commit.at > at) } else { all.rfind(|commit| commit.at < at) }
+        let all = self.surroundings(&self.judged().ok()?)?.all();
+        if later {
+            all.filter(|commit| commit.at > at).min_by_key(|commit| commit.at)
+        } else {
+            all.filter(|commit| commit.at < at).max_by_key(|commit| commit.at)
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 //! Promises: what is refused says why and what would be possible; a restore point is named for every goal that is not. Never:
 //! calls a goal possible whose WAL is missing.
 
+use super::surroundings::Surroundings;
 use crate::domain::{
-    AtTarget, Lsn, NearbyCommits, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline,
-    Timestamp, WalCommit, WalGap, WalRestorePoint, WalWindow, instance::printable,
+    AtTarget, Lsn, RecoverableSpan, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, Timestamp, WalCommit,
+    WalGap, WalRestorePoint, WalWindow, instance::printable,
 };
 use std::path::Path;
 
@@ -89,7 +90,7 @@ impl GoalWish {
         &self,
         window: &WalWindow,
         own: Option<&str>,
-        commits: Option<&NearbyCommits>,
+        commits: Option<&Surroundings>,
     ) -> Result<Reachable, String> {
         let base = match &self.goal {
             RecoveryGoal::Consistent => {
@@ -111,7 +112,7 @@ impl GoalWish {
                 (Some(*at), None, vague.then_some("the times of this window are about right: no commit was read"))
             }
             RecoveryGoal::Lsn(at) => (time_at(window, &span.path, *at), Some(*at), None),
-            RecoveryGoal::Xid(xid) => match commit_of(commits, *xid) {
+            RecoveryGoal::Xid(xid) => match commit_of(window, span, commits, *xid) {
                 Some(commit) => (Some(commit.at), Some(commit.lsn), None),
                 None => {
                     (None, None, Some("whether this transaction is in the archive is known only when it is reached"))
@@ -147,9 +148,17 @@ impl GoalWish {
     }
 }
 
-fn commit_of(commits: Option<&NearbyCommits>, xid: u64) -> Option<&WalCommit> {
-    let near = commits?;
-    near.before.iter().chain(&near.after).find(|commit| u64::from(commit.xid) == xid)
+/// The commit of a transaction among those that were read, where this recovery passes it.
+fn commit_of<'a>(
+    window: &WalWindow,
+    span: &RecoverableSpan,
+    commits: Option<&'a Surroundings>,
+    xid: u64,
+) -> Option<&'a WalCommit> {
+    let read = commits?;
+    let is_it =
+        |commit: &&WalCommit| u64::from(commit.xid) == xid && window.passes(&span.path, read.of.timeline, commit.lsn);
+    read.all().find(is_it)
 }
 
 /// The restore point of this name that recovery passes on this path.

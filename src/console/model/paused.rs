@@ -1,9 +1,9 @@
 //! The session that is paused at the goal of its recovery, and that an action would be for.
 
-use super::{Model, tree::InstanceKey};
+use super::Model;
 use crate::{
-    console::format,
-    domain::{ServerAddress, fact::PausePoint},
+    console::{format, ports::CatalogInstance},
+    domain::{RestorePoint, ServerAddress, fact::PausePoint},
     machine::{Phase, Resume, Session, decide},
     manager::SessionAction,
 };
@@ -41,11 +41,10 @@ impl Model {
         }
     }
 
-    /// The instance whose archive a session is recovered from, where the catalog has it.
-    pub(in crate::console) fn archived_instance(&self, session: &Session) -> Option<InstanceKey> {
-        let point = session.order().point()?;
-        let holds = |known: &crate::domain::RestorePoint| known.label == point.label && known.source == point.source;
+    /// The instance whose archive a restore point is recovered with, where the catalog has it.
+    pub(in crate::console) fn archived_instance(&self, point: &RestorePoint) -> Option<&CatalogInstance> {
+        let holds = |known: &RestorePoint| known.label == point.label && known.source == point.source;
         let mut archived = self.shown.catalog.instances.iter().filter(|one| !one.wal.is_empty());
-        archived.find(|one| one.points().any(holds)).map(InstanceKey::of)
+        archived.find(|one| one.points().any(holds))
     }
 }

@@ -1,5 +1,6 @@
 //! Open restore points: one is opened after its plan was shown, and closed after a question.
 
+use super::goal;
 use crate::{
     console::{
         action::{Go, PAGE, Press},
@@ -7,9 +8,12 @@ use crate::{
         message::{Browsed, Intent, OrderWish, PlannedOrder, Query, RequestId},
         model::{
             Model,
-            dialog::{Confirmation, Overlay, PlanDialog},
+            dialog::{Confirmation, Overlay, PlanDialog, PlanFocus},
             explored::Level,
+            goal_page::{GoalPage, GoalPurpose},
+            goal_wish::GoalWish,
             notice::Tone,
+            opening::Opening,
             tree::{Node, Screen},
         },
         view::plan_dialog,
@@ -23,15 +27,55 @@ use std::sync::Arc;
 /// Shows what opening the restore point that is meant takes, and asks whether to.
 pub(super) fn ask_open(model: &mut Model) -> Vec<Intent> {
     let Ok(point) = model.point_to_open() else { return Vec::new() };
-    let title = format!("Open {} of {}?", format::clean(&point.label), format::clean(point.instance.as_str()));
-    ask(model, title, "Open it", OrderWish::Open(Box::new(point)))
+    let opening = Opening::new(model, point);
+    let (title, wish) = (opening.title(), opening.order());
+    ask_about(model, title, "Open it", wish, Some(Box::new(opening)))
+}
+
+/// Shows the page on which the goal of an opening is chosen, over the question about its plan.
+fn ask_goal(model: &mut Model, opening: &Opening) -> Vec<Intent> {
+    let key = match opening.instance() {
+        Ok(key) => key.clone(),
+        Err(reason) => {
+            model.notify(Tone::Refused, reason);
+            return Vec::new();
+        }
+    };
+    let (ticket, zones) = (goal::next_ticket(model), model.options().zones.clone());
+    let title = key.title(&model.shown.catalog);
+    let page = GoalPage::new(GoalPurpose::Open, Some(key), opening.wish.clone(), ticket, zones);
+    goal::open(model, GoalPage { title, own: Some(opening.selected.label.clone()), ..page })
+}
+
+/// Takes the goal that was chosen for an opening, and asks for the plan anew.
+pub(super) fn take_goal(model: &mut Model, wish: GoalWish, base: Option<&str>) -> Vec<Intent> {
+    let Some(Overlay::Plan(mut state)) = model.overlays.pop_if(|top| matches!(top, Overlay::Plan(_))) else {
+        return Vec::new();
+    };
+    if let Some(opening) = &mut state.opening
+        && let Err(reason) = opening.take(&model.shown.catalog, wish, base)
+    {
+        model.notify(Tone::Refused, reason);
+    }
+    let Some(opening) = state.opening else { return Vec::new() };
+    let (title, wish) = (opening.title(), opening.order());
+    ask_about(model, title, state.button, wish, Some(opening))
 }
 
 /// Asks for a plan, and whether to carry it out. The button that changes nothing has the keys.
 pub(super) fn ask(model: &mut Model, title: String, button: &'static str, wish: OrderWish) -> Vec<Intent> {
-    model.runs.tickets += 1;
-    let ticket = RequestId(model.runs.tickets);
-    let dialog = PlanDialog { title, button, ticket, plan: None, armed: false, scroll: 0 };
+    ask_about(model, title, button, wish, None)
+}
+
+fn ask_about(
+    model: &mut Model,
+    title: String,
+    button: &'static str,
+    wish: OrderWish,
+    opening: Option<Box<Opening>>,
+) -> Vec<Intent> {
+    let ticket = goal::next_ticket(model);
+    let dialog = PlanDialog { title, button, ticket, plan: None, opening, focus: PlanFocus::Leave, scroll: 0 };
     model.overlays.push(Overlay::Plan(Box::new(dialog)));
     vec![Intent::Query(Query::OrderPlan(ticket, wish))]
 }
@@ -71,9 +115,14 @@ pub(super) fn counted(model: &mut Model, (session, item): (SessionId, ItemName),
 
 /// A key in that question.
 pub(super) fn in_plan(model: &mut Model, mut state: Box<PlanDialog>, press: Press) -> Vec<Intent> {
-    match press {
-        Press::Accept if !state.armed => return Vec::new(),
-        Press::Accept => match state.order() {
+    match (press, state.focus) {
+        (Press::Accept, PlanFocus::Leave) => return Vec::new(),
+        (Press::Accept, PlanFocus::Goal) => {
+            let opening = state.opening.clone();
+            model.overlays.push(Overlay::Plan(state));
+            return opening.map_or_else(Vec::new, |opening| ask_goal(model, &opening));
+        }
+        (Press::Accept, PlanFocus::CarryOut) => match state.order() {
             Ok(order) => {
                 let order = order.clone();
                 super::take::close(model);
@@ -84,12 +133,13 @@ pub(super) fn in_plan(model: &mut Model, mut state: Box<PlanDialog>, press: Pres
             }
             Err(reason) => model.notify(Tone::Refused, format!("Refused: {}", format::clean(&reason))),
         },
-        Press::Left | Press::Right | Press::Go(Go::Next | Go::Previous) => state.armed = !state.armed,
-        Press::Go(go) => {
+        (Press::Right | Press::Go(Go::Next), _) => state.step(true),
+        (Press::Left | Press::Go(Go::Previous), _) => state.step(false),
+        (Press::Go(go), _) => {
             let lines = plan_dialog::hidden_lines(model, &state);
             state.scroll = go.from(state.scroll.min(lines), lines + 1, PAGE);
         }
-        Press::Mark | Press::Back | Press::Other(_) => {}
+        (Press::Mark | Press::Back | Press::Other(_), _) => {}
     }
     model.overlays.push(Overlay::Plan(state));
     Vec::new()

@@ -1,5 +1,6 @@
 //! The page of a recovery's goal: how it is opened, what its keys do, what becomes of it.
 
+use super::explore;
 use crate::{
     console::{
         action::{Go, PAGE, Press},
@@ -11,8 +12,9 @@ use crate::{
             form::Field,
             goal_kind::LineStep,
             goal_page::{GoalPage, GoalPurpose, WindowState},
-            goal_wish::Reachable,
+            goal_wish::{GoalWish, Reachable},
             notice::Tone,
+            surroundings::Surroundings,
         },
     },
     domain::{Failure, NearbyCommits, RecoveryTimeline, WalWindow},
@@ -60,13 +62,7 @@ pub(super) fn act(model: &mut Model, mut page: Box<GoalPage>, press: Press) -> V
         Press::Right => page.step(1, now),
         Press::Go(go) if let Some(step) = line_step(go) => {
             if !page.step_line(step, now) {
-                model.notify(
-                    Tone::Info,
-                    match step {
-                        LineStep::Commit { .. } => "No further commit is known here yet",
-                        LineStep::Seconds(_) | LineStep::Edge { .. } => "No line is known here to move along",
-                    },
-                );
+                model.notify(Tone::Info, no_step(&page, step));
             }
         }
         Press::Go(go) => {
@@ -78,6 +74,18 @@ pub(super) fn act(model: &mut Model, mut page: Box<GoalPage>, press: Press) -> V
     }
     model.overlays.push(Overlay::Goal(page));
     Vec::new()
+}
+
+/// Why there is no such step.
+fn no_step(page: &GoalPage, step: LineStep) -> &'static str {
+    match step {
+        LineStep::Seconds(_) | LineStep::Edge { .. } => "No line is known here to move along",
+        LineStep::Commit { .. } if page.asked.is_some() || page.rests.is_some() => {
+            "The commits around the goal are still being read"
+        }
+        LineStep::Commit { later: true } => "No commit is known behind the goal",
+        LineStep::Commit { later: false } => "No commit is known before the goal",
+    }
 }
 
 /// The step along the line that a movement means here.
@@ -99,11 +107,7 @@ fn accept(model: &mut Model, page: &GoalPage, found: &Reachable) -> Vec<Intent> 
         GoalPurpose::Choice(number) => {
             let Some(wizard) = &mut model.wizard else { return Vec::new() };
             let Some(choice) = wizard.form.choices.get_mut(*number) else { return Vec::new() };
-            choice.recovery = page.wish.clone();
-            // What was seen on the line is what is meant, whatever timeline comes up meanwhile.
-            if let Some(last) = found.path.last() {
-                choice.recovery.timeline = RecoveryTimeline::Number(*last);
-            }
+            choice.recovery = GoalWish { timeline: seen(page, found), ..page.wish.clone() };
             let base = found.base.as_ref().and_then(|label| choice.rows.iter().position(|row| row.label() == label));
             choice.point = base.unwrap_or(choice.point);
             let next = wizard.form.fields().iter().position(|field| *field == Field::Goal(*number));
@@ -111,11 +115,20 @@ fn accept(model: &mut Model, page: &GoalPage, found: &Reachable) -> Vec<Intent> 
             wizard.form.problem = None;
             Vec::new()
         }
+        GoalPurpose::Open => {
+            let wish = GoalWish { timeline: seen(page, found), ..page.wish.clone() };
+            explore::take_goal(model, wish, found.base.as_deref())
+        }
         GoalPurpose::GoOn(session) => {
             let resume = Resume::GoOn { goal: page.wish.goal.clone(), inclusive: page.wish.inclusive };
             vec![Intent::Act(SessionAction::Resume(resume), Scope::Sessions(vec![session.id()]))]
         }
     }
+}
+
+/// What was seen on the line is what is meant, whatever timeline comes up meanwhile.
+fn seen(page: &GoalPage, found: &Reachable) -> RecoveryTimeline {
+    found.path.last().map_or(page.wish.timeline, |last| RecoveryTimeline::Number(*last))
 }
 
 /// Edits the text that the keys go to.
@@ -143,9 +156,10 @@ pub(super) fn window_read(model: &mut Model, ticket: RequestId, found: Result<Wa
 
 /// Takes in commits; those of an older goal are void.
 pub(super) fn commits_read(model: &mut Model, ticket: RequestId, found: Result<NearbyCommits, Failure>) -> Vec<Intent> {
-    let Some(page) = pages(model).find(|page| page.asked == Some(ticket)) else { return Vec::new() };
+    let asked = |page: &GoalPage| page.asked.filter(|(asked, _)| *asked == ticket).map(|(_, of)| of);
+    let Some((page, of)) = pages(model).find_map(|page| asked(page).map(|of| (page, of))) else { return Vec::new() };
     let unknown = |failure: Failure| NearbyCommits { unknown: Some(failure.cause), ..NearbyCommits::default() };
-    page.commits = Some(found.unwrap_or_else(unknown));
+    page.commits = Some(Surroundings { of, commits: found.unwrap_or_else(unknown) });
     page.asked = None;
     Vec::new()
 }
@@ -161,9 +175,9 @@ pub(super) fn ask_commits(model: &mut Model) -> Option<Intent> {
     let page = pages(model).find(|page| page.rests.is_some_and(|rests| rests <= now))?;
     let due = page.commits_due(now);
     page.rests = None;
-    let (key, timeline, near) = due?;
-    page.asked = Some(ticket);
-    Some(Intent::Query(Query::Commits(ticket, key, timeline, near)))
+    let (key, place) = due?;
+    page.asked = Some((ticket, place));
+    Some(Intent::Query(Query::Commits(ticket, key, place.timeline, place.near)))
 }
 
 fn pages(model: &mut Model) -> impl Iterator<Item = &mut GoalPage> {

@@ -11,6 +11,7 @@ use crate::{
             goal_page::{GoalPage, GoalPurpose},
             goal_wish::GoalWish,
             notice::Tone,
+            tree::InstanceKey,
         },
     },
     domain::{AtTarget, RecoveryGoal, RecoveryTimeline, SessionId},
@@ -23,7 +24,7 @@ use std::sync::Arc;
 pub(super) fn ask_goal(model: &mut Model) -> Vec<Intent> {
     let Ok((session, at)) = model.paused() else { return Vec::new() };
     let (session, at) = (Arc::clone(session), at.clone());
-    let key = model.archived_instance(&session);
+    let key = session.order().point().and_then(|point| model.archived_instance(point)).map(InstanceKey::of);
     let recovery = session.order().recovery();
     let wish = GoalWish {
         goal: at.committed.map_or(RecoveryGoal::Lsn(at.at), RecoveryGoal::Time),

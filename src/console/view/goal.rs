@@ -56,7 +56,7 @@ pub(super) fn paint(buffer: &mut Buffer, model: &Model, page: &GoalPage, brush: 
 fn title(page: &GoalPage) -> String {
     let name = format::clean(&page.title);
     match page.purpose {
-        GoalPurpose::Choice(_) => format!("Point in time: {name}"),
+        GoalPurpose::Choice(_) | GoalPurpose::Open => format!("Point in time: {name}"),
         GoalPurpose::GoOn(..) => format!("Go on to a later goal: {name}"),
     }
 }
@@ -204,8 +204,8 @@ fn verdict(page: &GoalPage, judged: &Result<Reachable, String>, width: usize, br
         text = format!("{text}; from backup {}", printable(base));
     }
     let mut lines = widgets::hung(&text, width, 2, Role::Done, brush);
-    if let Some(read) = page.read_as.as_ref().filter(|_| page.row == GoalRow::Value) {
-        lines.extend(widgets::hung(&format!("  read as {read}"), width, 2, Role::Dim, brush));
+    if let Some(read) = &page.read_as {
+        lines.extend(widgets::wrapped(&format!("read as {read}"), width, 2, Role::Dim, brush));
     }
     if let Some(doubt) = &found.doubt {
         lines.extend(widgets::hung(&format!("{} {doubt}", brush.glyphs.warning), width, 2, Role::Waiting, brush));
@@ -238,24 +238,19 @@ fn commits(page: &GoalPage, judged: &Result<Reachable, String>, width: usize, br
     let found = judged.as_ref().ok().filter(|_| page.kind != GoalKind::OwnEnd);
     let Some(found) = found.filter(|_| page.window().is_some()) else { return Vec::new() };
     let title = |text: &str| vec![Line::from(brush.span(Role::Title, text.to_owned()))];
-    let Some(near) = &page.commits else {
-        let is_asked = page.asked.is_some() || page.rests.is_some();
+    let is_asked = page.asked.is_some() || page.rests.is_some();
+    let Some(near) = page.surroundings(found).map(|read| &read.commits) else {
         return if is_asked { title("Commits around it: reading the archive") } else { Vec::new() };
     };
     if let Some(why) = &near.unknown {
         let text = format!("Commits around it are not known: {why}");
         return widgets::wrapped(&text, width, 0, Role::Dim, brush);
     }
-    let mut lines = title(if page.asked.is_some() || page.rests.is_some() {
-        "Commits around it, reading the archive"
-    } else {
-        "Commits around it"
-    });
-    let at = page.wish.goal.clone();
-    let (before, after) = sides(near, &at, found.at);
+    let mut lines = title(if is_asked { "Commits around it, reading the archive" } else { "Commits around it (UTC)" });
+    let (before, after) = sides(near, page, found);
     // The nearest stand first: they are what one aims between.
     let side = |word: &str, commit: Option<&&WalCommit>| {
-        commit.map_or_else(String::new, |commit| format!("{word} {} xid {}", fine(commit.at), commit.xid))
+        commit.map_or_else(String::new, |commit| format!("{word} {} xid {}", fine(commit.at, found.at), commit.xid))
     };
     let rows = before.len().max(after.len()).min(COMMITS);
     for at in 0..rows {
@@ -274,27 +269,29 @@ fn commits(page: &GoalPage, judged: &Result<Reachable, String>, width: usize, br
     lines
 }
 
-/// Commits up to the goal as it stands now, and those behind it: what was read may be of an older goal.
-fn sides<'a>(
-    near: &'a NearbyCommits,
-    goal: &RecoveryGoal,
-    at: Option<Timestamp>,
-) -> (Vec<&'a WalCommit>, Vec<&'a WalCommit>) {
-    match (goal, at) {
-        (RecoveryGoal::Time(_), Some(at)) => near.before.iter().chain(&near.after).partition(|commit| commit.at <= at),
-        _ => (near.before.iter().collect(), near.after.iter().collect()),
+/// Commits that are part of the result, and those behind them: the goal may have moved among those that were read.
+fn sides<'a>(near: &'a NearbyCommits, page: &GoalPage, found: &Reachable) -> (Vec<&'a WalCommit>, Vec<&'a WalCommit>) {
+    let all = near.before.iter().chain(&near.after);
+    match (&page.wish.goal, found.lsn) {
+        (RecoveryGoal::Time(at), _) if page.wish.inclusive => all.partition(|commit| commit.at <= *at),
+        (RecoveryGoal::Time(at), _) => all.partition(|commit| commit.at < *at),
+        (_, Some(lsn)) if page.wish.inclusive => all.partition(|commit| commit.lsn <= lsn),
+        (_, Some(lsn)) => all.partition(|commit| commit.lsn < lsn),
+        (_, None) => (near.before.iter().collect(), near.after.iter().collect()),
     }
 }
 
-/// A moment with all digits that commits are told apart by.
-fn fine(at: Timestamp) -> String {
-    at.strftime("%H:%M:%S%.6f").to_string()
+/// A moment with all digits that commits are told apart by, and its day where that is not the goal's.
+fn fine(at: Timestamp, goal: Option<Timestamp>) -> String {
+    let day = |at: Timestamp| at.strftime("%m-%d").to_string();
+    let time = at.strftime("%H:%M:%S%.6f");
+    if goal.is_some_and(|goal| day(goal) == day(at)) { time.to_string() } else { format!("{} {time}", day(at)) }
 }
 
 fn hints(model: &Model, page: &GoalPage, width: usize, brush: &Brush) -> Line<'static> {
     let place = model.key_context();
     let takes = match page.purpose {
-        GoalPurpose::Choice(_) => "takes it",
+        GoalPurpose::Choice(_) | GoalPurpose::Open => "takes it",
         GoalPurpose::GoOn(..) => "goes on to it",
     };
     let keymap = &model.options().keymap;

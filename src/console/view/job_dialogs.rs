@@ -30,9 +30,9 @@ const WIDTH: u16 = 78;
 /// Paints the plan and its question.
 pub(super) fn start(buffer: &mut Buffer, state: &StartDialog, brush: &Brush) {
     let title = format!("Start {}?", format::clean(state.spec.name().as_str()));
-    let (armed, scroll) = (state.armed, state.scroll);
-    let question =
-        Question { title: &title, yes: "Start it", armed, refusal: state.refusal().map(str::to_owned), scroll };
+    let (armed, refusal, scroll) = (state.armed, state.refusal().map(str::to_owned), state.scroll);
+    let buttons = [("Leave it", !armed, false), ("Start it", armed, refusal.is_some())];
+    let question = Question { title: &title, buttons: &buttons, refusal, scroll };
     plan_dialog::paint(buffer, &question, &|width| plan(state, width, brush), brush);
 }
 

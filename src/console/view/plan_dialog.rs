@@ -4,11 +4,17 @@
 //! off.
 
 use super::{overlays::button, widgets};
-use crate::console::{
-    format,
-    layout::centered,
-    model::{Model, dialog::PlanDialog},
-    theme::{Brush, Role, Theme},
+use crate::{
+    console::{
+        format,
+        layout::centered,
+        model::{
+            Model,
+            dialog::{PlanDialog, PlanFocus},
+        },
+        theme::{Brush, Role, Theme},
+    },
+    domain::RecoveryGoal,
 };
 use ratatui::{
     buffer::Buffer,
@@ -25,10 +31,8 @@ const AROUND_PLAN: usize = 5;
 pub(super) struct Question<'a> {
     /// Above it.
     pub(super) title: &'a str,
-    /// The button that carries it out.
-    pub(super) yes: &'a str,
-    /// Whether that button has the keys.
-    pub(super) armed: bool,
+    /// Its buttons, the safe one first, each with whether it has the keys and whether it is off.
+    pub(super) buttons: &'a [(&'a str, bool, bool)],
     /// Why it cannot be carried out.
     pub(super) refusal: Option<String>,
     /// How far the plan is scrolled.
@@ -49,12 +53,14 @@ pub(super) fn paint(
     let shown = Rect { height: inside.height - below, ..inside };
     let hidden = lines.len().saturating_sub(usize::from(shown.height));
     widgets::marked_lines(buffer, shown, &lines, question.scroll.min(hidden), brush);
-    let role = if question.refusal.is_some() { Role::Off } else { Role::Button };
-    let buttons = Line::from(vec![
-        button("Leave it", !question.armed, Role::Button, brush),
-        Span::raw("   "),
-        button(question.yes, question.armed, role, brush),
-    ]);
+    let role = |is_off: bool| if is_off { Role::Off } else { Role::Button };
+    let mut buttons = Line::default();
+    for (at, (label, has_keys, is_off)) in question.buttons.iter().enumerate() {
+        if at > 0 {
+            buttons.push_span(Span::raw("   "));
+        }
+        buttons.push_span(button(label, *has_keys, role(*is_off), brush));
+    }
     let hint = question.refusal.as_ref().map_or_else(
         || "Tab moves on, Enter chooses, up and down scroll, Esc leaves".to_owned(),
         |reason| format!("Not now: {reason}"),
@@ -80,8 +86,13 @@ fn area((columns, rows): (u16, u16), plan: &dyn Fn(usize) -> Vec<Line<'static>>)
 /// Paints the question about the plan of an order.
 pub(super) fn of_order(buffer: &mut Buffer, state: &PlanDialog, brush: &Brush) {
     let refusal = state.order().err().map(|reason| format::clean(&reason).into_owned());
-    let PlanDialog { title, button: yes, armed, scroll, .. } = state;
-    let question = Question { title, yes, armed: *armed, refusal, scroll: *scroll };
+    let PlanDialog { title, button: yes, focus, scroll, .. } = state;
+    let mut buttons =
+        vec![("Leave it", *focus == PlanFocus::Leave, false), (*yes, *focus == PlanFocus::CarryOut, refusal.is_some())];
+    if let Some(opening) = &state.opening {
+        buttons.push(("Point in time", *focus == PlanFocus::Goal, opening.instance().is_err()));
+    }
+    let question = Question { title, buttons: &buttons, refusal, scroll: *scroll };
     paint(buffer, &question, &|width| lines(state, width, brush), brush);
 }
 
@@ -96,9 +107,9 @@ fn lines(state: &PlanDialog, width: usize, brush: &Brush) -> Vec<Line<'static>> 
     const NAME: usize = 12;
     match &state.plan {
         None => vec![Line::from(brush.span(Role::Dim, "Its plan is being made"))],
-        Some(Ok(planned)) => planned
-            .rows
+        Some(Ok(planned)) => backup(state)
             .iter()
+            .chain(&planned.rows)
             .flat_map(|(name, text)| {
                 let role = if *name == "warning" { Role::Waiting } else { Role::Text };
                 widgets::hung(&format!("{name:<NAME$}{}", format::clean(text)), width, NAME, role, brush)
@@ -109,4 +120,11 @@ fn lines(state: &PlanDialog, width: usize, brush: &Brush) -> Vec<Line<'static>> 
             widgets::hung(&text, width, NAME, Role::Stuck, brush)
         }
     }
+}
+
+/// Which backup is opened, where the title names a goal in its place.
+fn backup(state: &PlanDialog) -> Option<(&'static str, String)> {
+    let opening = state.opening.as_ref().filter(|opening| opening.wish.goal != RecoveryGoal::Consistent)?;
+    let point = &opening.point;
+    Some(("backup", format!("{}, taken {}", point.label, format::full(point.facts.taken_at))))
 }

@@ -1,6 +1,6 @@
 //! The attempts of a story that open a restore point, and those that take items out of one.
 
-use super::{Courses, failed, rate, reachable, replay, transfer};
+use super::{Courses, failed, rate, reachable, transfer};
 use crate::{
     attempt::Scenario as Course,
     demo::{
@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use std::time::Duration;
+use uuid::Uuid;
 
 /// What a server of its own has written by the time that it answers.
 const WRITTEN: ByteCount = ByteCount(17 << 20);
@@ -27,7 +28,7 @@ const ROWS: u64 = 40 << 20;
 
 impl Courses {
     /// Opens a restore point, and holds it open until it is stopped.
-    pub(super) fn open(&self, mut reports: Reports, order: &ExploreOrder) -> Course {
+    pub(super) fn open(&self, mut reports: Reports, (order, session): (&ExploreOrder, Uuid)) -> Course {
         let repository = self.story.repository_of(&order.point);
         let plan = open_points::opening(&self.story, order);
         let mut progress = Progress { bytes_total: plan.copies, files_total: plan.files, ..Progress::default() };
@@ -57,7 +58,7 @@ impl Courses {
         reports.begin(Step::Start);
         reports.pass(MOMENT);
         reports.done("");
-        replay(&mut reports, &order.point, &mut progress);
+        self.recover(&mut reports, (&order.point, &order.recovery, session), &mut progress);
         reports.begin(Step::Probe);
         reports.pass(MOMENT);
         reports.done("");

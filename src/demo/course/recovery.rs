@@ -4,7 +4,8 @@ use super::{Courses, FIRST_PROCESS, REPLAY, answer, replay, success};
 use crate::{
     demo::{archive::SimulatedArchive, open_points, reports::Reports},
     domain::{
-        Achieved, AtTarget, ByteCount, ClusterRestore, Lsn, Progress, ServerOutcome, Step, Success, WalProgress,
+        Achieved, AtTarget, ByteCount, ClusterRestore, Lsn, Progress, Recovery, RestorePoint, ServerOutcome, Step,
+        Success, WalProgress,
         fact::{End, Fact, PausePoint, PausedServer, ProcessMark},
     },
 };
@@ -16,8 +17,8 @@ const SEGMENT: ByteCount = ByteCount(16 << 20);
 
 impl Courses {
     /// The archive that an order is recovered with, if it goes beyond the backup's own end.
-    fn archive(&self, order: &ClusterRestore) -> Option<&SimulatedArchive> {
-        self.story.archive_of(&order.point.instance).filter(|_| order.recovery.goes_beyond_backup())
+    fn archive(&self, (point, recovery): (&RestorePoint, &Recovery)) -> Option<&SimulatedArchive> {
+        self.story.archive_of(&point.instance).filter(|_| recovery.goes_beyond_backup())
     }
 
     /// Replays what the order asks for. Who goes on to a later goal replays all of it again; who goes on at the same one
@@ -25,11 +26,12 @@ impl Courses {
     pub(super) fn recover(
         &self,
         reports: &mut Reports,
-        (order, session): (&ClusterRestore, Uuid),
+        (point, recovery, session): (&RestorePoint, &Recovery, Uuid),
         progress: &mut Progress,
     ) {
-        let Some(archive) = self.archive(order) else { return replay(reports, &order.point, progress) };
-        let (start, stop, goal) = (order.point.facts.start_lsn, order.point.facts.stop_lsn, archive.goal(order));
+        let Some(archive) = self.archive((point, recovery)) else { return replay(reports, point, progress) };
+        let (start, stop) = (point.facts.start_lsn, point.facts.stop_lsn);
+        let goal = archive.goal((point, recovery));
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         let mut at = paused.insert(session, goal).filter(|paused| *paused == goal).unwrap_or(start);
         reports.begin(Step::Replay);
@@ -51,13 +53,14 @@ impl Courses {
             let bytes = u64::try_from(u128::from(REPLAY) * tick.as_millis() / 1_000).unwrap_or(u64::MAX).max(1);
             at = Lsn(at.0.saturating_add(bytes)).min(goal);
         }
-        reports.done(&format!("to {}", order.recovery.goal));
+        reports.done(&format!("to {}", recovery.goal));
     }
 
     /// How an attempt ends that has done all its steps.
     pub(super) fn ended(&self, order: &ClusterRestore) -> End {
-        let Some(archive) = self.archive(order) else { return End::Succeeded(success(order)) };
-        let at = archive.goal(order);
+        let recovery = (&order.point, &order.recovery);
+        let Some(archive) = self.archive(recovery) else { return End::Succeeded(success(order)) };
+        let at = archive.goal(recovery);
         match order.recovery.at_target {
             AtTarget::Promote => End::Succeeded(success(order)),
             AtTarget::ShutDown => {

@@ -7,7 +7,7 @@ use crate::{
     demo::{OpenPoints, Story, World, open_points::LiveTable},
     domain::{
         Disposition, ExistingItem, FileMethod, ItemDestination, ItemName, ItemOrder, ItemPart, OpenPoint, Order,
-        Origin, Reach, ServerAddress, SessionId,
+        Origin, Reach, Recovery, ServerAddress, SessionId,
     },
     machine::{CompletedRow, Scope, Session},
     manager::{Clock, CompletedResult, SessionAction, StartRequest},
@@ -66,7 +66,7 @@ impl Opened {
         let world = World::begin(&story, Clock::starting_at(story.starts).at_speed(story.speed)).unwrap();
         let points = world.open_points(&story);
         let point = story.catalog.instances[0].newest().unwrap().clone();
-        let (order, plan) = points.plan_opening(point, Path::new("/srv/open"));
+        let (order, plan) = points.plan_opening(point, Recovery::to_consistency(), Path::new("/srv/open"));
         let session = start(&world, &story, Order::Explore(order)).await;
         let mut snapshots = world.service.snapshots();
         let is_open = |one: &Arc<Session>| one.id() == session && one.open_at().is_some();
@@ -163,7 +163,7 @@ async fn a_packed_point_is_copied_first_and_a_second_opening_has_a_scratch_of_it
         let opened = Opened::new(&text).await;
         took.push(begun.elapsed());
         let point = opened.story.catalog.instances[0].newest().unwrap().clone();
-        let (order, plan) = opened.points.plan_opening(point, Path::new("/srv/open"));
+        let (order, plan) = opened.points.plan_opening(point, Recovery::to_consistency(), Path::new("/srv/open"));
         assert_eq!((plan.method, order.scratch.as_path()), (method, Path::new("/srv/open/orders-2")));
         let stop = SessionAction::Stop(Reach::AnyOrigin);
         let scope = Scope::Sessions(vec![opened.session]);
