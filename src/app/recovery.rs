@@ -46,7 +46,9 @@ pub(super) fn resolve(
         let chosen =
             read::one_window(archive, &request, &settings).map_err(|failure| failure.to_string()).and_then(|window| {
                 let chosen = window.choose(&wish, named.map(|point| point.label.as_str())).cloned();
-                chosen.map_err(|why| window.problems.iter().fold(why, |why, problem| format!("{why}; {problem}")))
+                let unsought = window.unsought_words().filter(|_| matches!(wish.goal, RecoveryGoal::Name(_)));
+                let more = window.problems.iter().chain(&unsought);
+                chosen.map_err(|why| more.fold(why, |why, problem| format!("{why}; {problem}")))
             });
         match chosen {
             Ok(span) => {

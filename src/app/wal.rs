@@ -17,10 +17,11 @@ use std::time::Duration;
 /// Where windows are kept in the state directory.
 const CACHE: &str = "cache";
 
-/// How long restore points are sought in the WAL for somebody who looks at a screen.
-const SHORT: Duration = Duration::from_millis(500);
+/// How long restore points are sought in the WAL for somebody who looks at the window: with it a look at a large archive
+/// stays below a second.
+pub(super) const SHORT: Duration = Duration::from_millis(300);
 
-/// The same for somebody who has asked for them: some hundred segments.
+/// The same for somebody who has asked for them.
 pub(super) const LONG: Duration = Duration::from_secs(10);
 
 /// The window of an instance with the archive that a recovery of it takes. In a process of its own;

@@ -1,12 +1,15 @@
 //! What was read of segments that change no more, so that it is read once.
 //!
-//! Promise: an entry goes by the file that it was read from: its segment, size and time of change. Never: holds what was
-//! read of a segment that was not full, or more than [`MAX_ENTRIES`].
+//! Promise: an entry goes by the file that it was read from: its segment, size and time of change; what nobody asks for any
+//! more is forgotten. Never: holds what was read of a segment that was not full, or more than [`MAX_ENTRIES`].
 
 use super::{Chain, DumpError, tail::Tail};
 use crate::domain::{Edge, Lsn, Timeline};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 /// Some hundred bytes each.
 const MAX_ENTRIES: usize = 50_000;
@@ -20,6 +23,9 @@ pub struct Memo {
     edges: BTreeMap<String, Edge>,
     tails: BTreeMap<String, Lsn>,
     points: BTreeMap<String, Vec<(String, Lsn)>>,
+    /// The keys that were asked for.
+    #[serde(skip)]
+    used: BTreeSet<String>,
 }
 
 impl Memo {
@@ -38,6 +44,7 @@ impl Memo {
         key: String,
         read: impl FnOnce() -> Result<Edge, DumpError>,
     ) -> Result<Edge, DumpError> {
+        self.used.insert(key.clone());
         if let Some(known) = self.edges.get(&key) {
             return Ok(*known);
         }
@@ -50,6 +57,7 @@ impl Memo {
 
     /// The end of undamaged WAL; what is damaged may be replaced by a good copy.
     pub(super) fn tail(&mut self, key: String, read: impl FnOnce() -> io::Result<Tail>) -> io::Result<Tail> {
+        self.used.insert(key.clone());
         if let Some(last) = self.tails.get(&key) {
             return Ok(Tail { last: Some(*last), damage: None });
         }
@@ -62,7 +70,8 @@ impl Memo {
         Ok(tail)
     }
 
-    pub(super) fn points(&self, key: &str) -> Option<Vec<(String, Lsn)>> {
+    pub(super) fn points(&mut self, key: &str) -> Option<Vec<(String, Lsn)>> {
+        self.used.insert(key.to_owned());
         self.points.get(key).cloned()
     }
 
@@ -70,6 +79,14 @@ impl Memo {
         if self.has_room() {
             self.points.insert(key, names.to_vec());
         }
+    }
+
+    /// Forgets what was not asked for since this was last called, or this memo made.
+    pub(super) fn forget_unused(&mut self) {
+        let used = std::mem::take(&mut self.used);
+        self.edges.retain(|key, _| used.contains(key));
+        self.tails.retain(|key, _| used.contains(key));
+        self.points.retain(|key, _| used.contains(key));
     }
 
     fn has_room(&self) -> bool {

@@ -17,6 +17,7 @@ mod look;
 mod memo;
 pub mod missing;
 pub mod name;
+mod named;
 mod nearby;
 pub mod needed;
 pub mod place;

@@ -5,29 +5,20 @@
 //! once is in the [`Memo`]. Never: calls a time exact that was not read from a commit.
 
 use super::{
-    Chain, DumpError, Listing, Memo, Run, RunStop, Search, TimelineHistory, Tools,
-    dump::Dump,
-    edge,
-    memo::POINTS,
+    Chain, DumpError, Listing, Memo, Run, RunStop, Search, TimelineHistory, Tools, edge,
+    named::NamedPoints,
     plan, refuse,
     tail::{Tail, tail},
     timelines,
 };
 use crate::{
-    domain::{
-        BackupFacts, ByteCount, Edge, Failure, Lsn, RecoverableSpan, SpanEnd, Timeline, WalArchive, WalRestorePoint,
-        WalWindow,
-    },
+    domain::{BackupFacts, ByteCount, Edge, Failure, Lsn, RecoverableSpan, SpanEnd, Timeline, WalArchive, WalWindow},
     postgres::wal::Segment,
 };
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
     time::{Duration, Instant},
 };
-
-/// The segments, from the end backwards, that restore points are sought in: 32 GB in those of the usual size.
-const MAX_SOUGHT: usize = 2_000;
 
 /// A restore point whose window is sought.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +38,7 @@ pub struct WindowReading {
     pub window: WalWindow,
     /// The archive as it was listed.
     pub listing: Listing,
-    /// Whether restore points were sought in all segments that they are sought in.
+    /// Whether another look would seek restore points in no more segments.
     pub complete: bool,
 }
 
@@ -77,6 +68,7 @@ pub fn window(
         gaps: Vec::new(),
         spans: Vec::new(),
         restore_points: Vec::new(),
+        unsought: Vec::new(),
         moments: timelines::moments(&listing),
         problems: listing.problems.clone(),
     };
@@ -85,7 +77,7 @@ pub fn window(
         window.problems.push("the WAL in it is of another cluster: nothing can be recovered with it".to_owned());
         return Ok(WindowReading { window, listing, complete: true });
     }
-    let mut reader = Reader { tools, memo, tails: BTreeMap::new(), problems: Vec::new(), complete: true };
+    let mut reader = Reader { tools, memo, tails: BTreeMap::new(), problems: Vec::new() };
     let histories = timelines::histories(&listing, points, &mut window.problems);
     let chains: Vec<_> =
         histories.iter().filter_map(|history| Some((history, Chain::new(&listing, history)?))).collect();
@@ -97,21 +89,26 @@ pub fn window(
             window.spans.extend(span.filter(|span| is_an_end(span, history, &histories)));
         }
     }
-    let until = Instant::now() + effort;
-    for (_, chain) in &chains {
-        reader.restore_points(chain, &mut window.restore_points, until).map_err(|error| unreachable(&error))?;
+    let mut problems = reader.problems;
+    let mut named = NamedPoints::new(tools, memo, Instant::now() + effort);
+    // What is common to several timelines is sought on the newest.
+    for (_, chain) in chains.iter().rev() {
+        named.seek(chain).map_err(|error| unreachable(&error))?;
+    }
+    let complete = named.complete;
+    (window.restore_points, window.unsought) = named.found(&mut problems);
+    // What was read of files that are gone is of no use; without the program nothing was looked up.
+    if tools.is_some() {
+        memo.forget_unused();
     }
     window.gaps.sort_by_key(|gap| (gap.timeline, gap.from.lsn));
     window
         .spans
         .sort_by(|one, next| (one.from.lsn, &one.label, &one.path).cmp(&(next.from.lsn, &next.label, &next.path)));
-    window.restore_points.sort_by_key(|point| (point.lsn, point.timeline));
-    window.restore_points.dedup_by(|one, next| (one.lsn, one.timeline) == (next.lsn, next.timeline));
-    window.problems.append(&mut reader.problems);
+    window.problems.append(&mut problems);
     if tools.is_none() && !window.spans.is_empty() {
         window.problems.push("times are about right: there is no pg_waldump of the cluster's version here".to_owned());
     }
-    let complete = reader.complete;
     drop(chains);
     Ok(WindowReading { window, listing, complete })
 }
@@ -129,7 +126,6 @@ struct Reader<'a> {
     /// The ends of runs, by timeline and first segment.
     tails: BTreeMap<(Timeline, u64), Tail>,
     problems: Vec<String>,
-    complete: bool,
 }
 
 impl Reader<'_> {
@@ -218,76 +214,6 @@ impl Reader<'_> {
             }
         }
     }
-
-    /// Seeks restore points in the WAL, from the end backwards, until it is time to stop.
-    fn restore_points(
-        &mut self,
-        chain: &Chain<'_>,
-        found: &mut Vec<WalRestorePoint>,
-        until: Instant,
-    ) -> std::io::Result<()> {
-        let Some(tools) = self.tools else { return Ok(()) };
-        let mut dump: Option<Dump<'_>> = None;
-        let mut left = MAX_SOUGHT;
-        for run in chain.runs.iter().rev() {
-            for number in (run.first..=run.last).rev() {
-                left = match left.checked_sub(1) {
-                    Some(left) => left,
-                    None => return Ok(()),
-                };
-                let Some((_, stored)) = chain.file(number) else { continue };
-                let (end, at) = (chain.start(number + 1).min(run.end), Some(stored.modified));
-                let key = Memo::key(chain, number, POINTS, end);
-                let known = key.as_deref().and_then(|key| self.memo.points(key));
-                let names = if let Some(known) = known {
-                    known
-                } else {
-                    if Instant::now() >= until {
-                        self.complete = false;
-                        continue;
-                    }
-                    let read = read_points(&mut dump, tools, chain, (number, run.last), end);
-                    let names = match read {
-                        Ok(names) => names,
-                        Err(DumpError::Archive(error)) => return Err(error),
-                        Err(DumpError::Program(_)) => return Ok(()),
-                    };
-                    if let Some(key) = key {
-                        self.memo.learn_points(key, &names);
-                    }
-                    names
-                };
-                // A file may begin with the WAL of the timeline before.
-                let point = |(name, lsn)| WalRestorePoint { name, timeline: chain.timeline_at(lsn), lsn, at };
-                found.extend(names.into_iter().map(point));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The restore points whose records begin in one segment.
-fn read_points<'a>(
-    dump: &mut Option<Dump<'a>>,
-    tools: Tools<'a>,
-    chain: &Chain<'_>,
-    (number, last): (u64, u64),
-    end: Lsn,
-) -> Result<Vec<(String, Lsn)>, DumpError> {
-    let dump = match dump {
-        Some(dump) => dump,
-        None => dump.insert(Dump::new(tools, chain.size)?),
-    };
-    let mut names = Vec::new();
-    dump.restore_points(chain, number..=last.min(number + 1), &mut |name, lsn| {
-        if lsn < end {
-            names.push((name.to_owned(), lsn));
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    })?;
-    Ok(names)
 }
 
 fn ends_by(chain: &Chain<'_>, run: &Run, tail: &Tail) -> SpanEnd {

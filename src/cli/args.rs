@@ -160,6 +160,9 @@ pub enum WalVerb {
 pub struct WalShowArgs {
     /// The instance, as `howdah backup list` names it
     pub instance: String,
+    /// Look for named restore points for up to ten seconds; the next call goes on where this one ended
+    #[arg(long)]
+    pub names: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -297,7 +300,8 @@ Exit codes: 0 all is sound, 1 howdah failed, 2 wrong usage, 3 refused (at least 
 const WAL_SHOW: &str = "\
 Only read. An archive is named in howdah.toml (wal of a [[repository]]), or found by itself: the folder wal or wal_archive
 beside the backups, and the directory of a plain archive_command in the newest backup, if its segments are of the cluster.
-Times are those of commits, read with pg_waldump of the cluster's version; about marks times of files.
+Times are those of commits, read with pg_waldump of the cluster's version; about marks times of files. Named restore points
+are sought in the WAL from its end backwards, for a moment only; with --names longer.
 
 JSON: an array with an object for each archive, the one that is taken first before the others. Moments are in UTC (RFC 3339),
 what is not known is null; an edge is {lsn, at, exact}, at being the last commit up to it, or the time of a file.
@@ -309,7 +313,8 @@ what is not known is null; an edge is {lsn, at, exact}, at being the last commit
   spans              what each restore point can be brought to, one for each timeline it can end on: {label, path, start,
                      from, to, last_record, ends_by}; path: its timelines; from and to: edges; ends_by:
                      end_of_archive, {gap: {segment}} or {unusable: {segment, why}}
-  restore_points     made in the WAL, as far as it was read: {name, timeline, lsn, at}
+  restore_points     made in the WAL, as far as it was looked at: {name, timeline, lsn, at}
+  unsought           where it was not: {timeline, before}
   problems           sentences
 
 Exit codes: 0 shown, 1 howdah failed, 2 wrong usage, 3 refused (no such instance, no archive, or none that can be read).";

@@ -65,6 +65,7 @@ fn object(instance: &CatalogInstance, shown: &ShownArchive) -> Value {
         ("gaps", json!(window.gaps)),
         ("spans", json!(window.spans)),
         ("restore_points", json!(window.restore_points)),
+        ("unsought", json!(window.unsought)),
         ("problems", json!(window.problems)),
     ];
     if let Value::Object(fields) = &mut object {
@@ -114,6 +115,9 @@ fn write_text(shown: &ShownArchive, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
     }
     write_some(&rows, "restore point", out)?;
+    if let Some(unsought) = window.unsought_words() {
+        writeln!(out, "note         {unsought} (--names looks on)")?;
+    }
     for problem in &window.problems {
         writeln!(out, "note         {}", printable(problem))?;
     }

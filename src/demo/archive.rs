@@ -122,6 +122,7 @@ impl SimulatedArchive {
             gaps: self.gap.iter().map(|(from, to)| self.missing(*from, *to)).collect(),
             spans,
             restore_points: self.points.iter().map(|(name, at)| self.named(name, *at)).collect(),
+            unsought: Vec::new(),
             moments: self.fork.iter().map(|fork| self.moment(*fork)).collect(),
             problems: Vec::new(),
         }

@@ -79,7 +79,7 @@ pub use verification::{Damage, Verification};
 pub use who::{Origin, Reach, Who};
 pub use window::{
     ArchiveOrigin, Edge, NearbyCommits, RecoverableSpan, SpanEnd, WalArchive, WalCommit, WalGap, WalMoment,
-    WalRestorePoint, WalWindow, WindowTimeline,
+    WalRestorePoint, WalUnsought, WalWindow, WindowTimeline,
 };
 pub use workload::{MachineRestorePoint, TreeRestorePoint, Workload};
 

@@ -49,10 +49,22 @@ pub struct WalWindow {
     pub spans: Vec<RecoverableSpan>,
     /// The restore points that were made in the WAL, oldest first, as far as it was read.
     pub restore_points: Vec<WalRestorePoint>,
+    /// Where that was not all of it, by timeline.
+    #[serde(default)]
+    pub unsought: Vec<WalUnsought>,
     /// Moments along the WAL, oldest first, enough to draw a line: positions with the time at which they were archived.
     pub moments: Vec<WalMoment>,
     /// What a person should know of it: printable sentences.
     pub problems: Vec<String>,
+}
+
+impl WalWindow {
+    /// In which WAL restore points were not sought: a printable clause, or nothing.
+    pub fn unsought_words(&self) -> Option<String> {
+        let place = |one: &WalUnsought| format!("before {} on timeline {}", one.before, one.timeline);
+        let places: Vec<String> = self.unsought.iter().map(place).collect();
+        (!places.is_empty()).then(|| format!("restore points {} were not looked for yet", places.join(", ")))
+    }
 }
 
 /// A timeline as the archive holds it.
@@ -146,6 +158,15 @@ pub struct WalRestorePoint {
     pub lsn: Lsn,
     /// The time of the last commit before it, or that of its segment.
     pub at: Option<Timestamp>,
+}
+
+/// WAL of one timeline in which restore points were not sought, or not in all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalUnsought {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// All records from here on were looked at.
+    pub before: Lsn,
 }
 
 /// A position and about when it was written.

@@ -222,6 +222,7 @@ mod tests {
                 span("c", &[1], 310, 400, false),
             ],
             restore_points: vec![point("early", 110), point("behind the fork", 160), point("late", 240)],
+            unsought: Vec::new(),
             moments: Vec::new(),
             problems: Vec::new(),
         }

@@ -10,11 +10,11 @@ use crate::{
     },
 };
 use howdah::{
-    archive::{CommitsAround, Listing, Memo, WindowPoint, nearby, window},
+    archive::{CommitsAround, Listing, Memo, WindowPoint, WindowReading, nearby, window},
     catalog::{Marks, RepositoryPath},
     domain::{
-        ArchiveOrigin, Lsn, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, WalArchive, WalWindow,
-        recovery::moment,
+        ArchiveOrigin, Lsn, Recovery, RecoveryGoal, RecoveryTimeline, SpanEnd, Timeline, WalArchive, WalUnsought,
+        WalWindow, recovery::moment,
     },
 };
 use std::{
@@ -25,9 +25,13 @@ use std::{
 };
 
 fn seen(bed: &Bed, directory: &Path, memo: &mut Memo) -> WalWindow {
+    look(bed, directory, memo, Duration::from_mins(1)).window
+}
+
+fn look(bed: &Bed, directory: &Path, memo: &mut Memo, effort: Duration) -> WindowReading {
     let archive = WalArchive { directory: directory.to_owned(), origin: ArchiveOrigin::Setting };
     let points = [WindowPoint { label: "b1", facts: &bed.point, included: true }];
-    window(&archive, &points, Some(bed.tools()), memo, Duration::from_mins(1)).unwrap().window
+    window(&archive, &points, Some(bed.tools()), memo, effort).unwrap()
 }
 
 #[test]
@@ -56,6 +60,44 @@ fn the_window_says_what_each_restore_point_can_be_brought_to_on_each_timeline() 
     // The second look reads nothing that the first one knows, and says the same.
     let known = memo.clone();
     assert_eq!((seen(bed, &bed.archive, &mut memo), memo), (whole, known));
+}
+
+#[test]
+fn restore_points_are_sought_in_what_was_not_looked_at_and_the_rest_is_named() {
+    needs_postgres!();
+    let bed = bed();
+    let archive = copy(&bed.archive);
+    let none = |memo: &mut Memo| look(bed, &archive, memo, Duration::ZERO);
+    let names = |window: &WalWindow| window.restore_points.iter().map(|point| point.name.clone()).collect::<Vec<_>>();
+    let mut memo = Memo::default();
+    let first = none(&mut memo);
+    assert!(!first.complete && first.window.restore_points.is_empty());
+    let ends: Vec<(Timeline, Lsn)> =
+        first.window.timelines.iter().map(|timeline| (timeline.number, timeline.ends.lsn)).collect();
+    let unsought: Vec<(Timeline, Lsn)> = first.window.unsought.iter().map(|one| (one.timeline, one.before)).collect();
+    assert_eq!(unsought, ends, "nothing was looked at");
+    assert!(first.window.spans.iter().all(|span| span.to.exact), "the ends are there at once");
+    let words = format!("restore points before {} on timeline 1, before {} on timeline 2", ends[0].1, ends[1].1);
+    assert!(first.window.unsought_words().unwrap().starts_with(&words), "{:?}", first.window.unsought_words());
+    let whole = look(bed, &archive, &mut memo, Duration::from_mins(1));
+    assert!(whole.complete && whole.window.unsought.is_empty() && names(&whole.window).len() == 6);
+    // What is known takes no time.
+    let known = none(&mut memo);
+    assert_eq!((known.window, known.complete), (whole.window.clone(), true));
+    // A segment that was replaced is looked at again, and it alone.
+    let replaced = whole.window.restore_points[4].lsn;
+    let path = archive.join(format!("{:08X}{:08X}{:08X}", 1, 0, replaced.0 >> 24));
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let changed = none(&mut memo);
+    assert_eq!(names(&changed.window), ["point 1", "point 2", "point 3", "point 4", "point 6"]);
+    let before = Lsn(((replaced.0 >> 24) + 1) << 24);
+    assert_eq!(changed.window.unsought, [WalUnsought { timeline: Timeline(1), before }]);
+    // Segments that are gone are forgotten.
+    fs::remove_dir_all(&archive).unwrap();
+    fs::create_dir(&archive).unwrap();
+    none(&mut memo);
+    assert_eq!(memo, Memo::default());
 }
 
 #[test]
@@ -138,7 +180,7 @@ fn repository(bed: &Bed) -> PathBuf {
 }
 
 fn shown(howdah: &Howdah, more: &[&str]) -> serde_json::Value {
-    howdah.run([&["wal", "show", "shop", "--json"], more].concat()).expect_code(0).json()
+    howdah.run([&["wal", "show", "shop", "--names", "--json"], more].concat()).expect_code(0).json()
 }
 
 #[test]
@@ -176,7 +218,7 @@ fn archives_are_found_by_the_settings_beside_the_backups_and_by_a_plain_archive_
     assert_eq!(origins(&all)[0], own("setting", &wal.join("shop")));
     assert_eq!(all[0]["spans"][0]["label"], "b1");
     assert_eq!(all[0]["system_identifier"], bed.point.system_identifier.unwrap().to_string());
-    let text = howdah.run(["wal", "show", "shop"]).expect_code(0).stdout;
+    let text = howdah.run(["wal", "show", "shop", "--names"]).expect_code(0).stdout;
     for words in ["named in the settings", "forked from 1 at", "end of the archive", "point 3 at ", "RESTORE POINT"] {
         assert!(text.contains(words), "{words}\n{text}");
     }

@@ -91,6 +91,7 @@ pub(crate) fn window() -> WalWindow {
             point("after-failover", 2, 0x4900_0000, "20T13:25:00"),
             point("lost-tail", 1, 0x4a00_0000, "20T13:30:00"),
         ],
+        unsought: Vec::new(),
         moments: vec![WalMoment { timeline: Timeline(1), lsn: Lsn(0x4800_0000), at: on("20T13:20:00") }],
         problems: Vec::new(),
     }

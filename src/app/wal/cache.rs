@@ -21,7 +21,7 @@ use std::{
 };
 
 /// What is written by another version of this is read anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A directory that changed again in the same tick of its file system's clock would look unchanged; network file systems
 /// have ticks of up to two seconds.
@@ -45,7 +45,7 @@ struct Kept {
     /// The files that may still grow: name, size and time of change.
     open: Vec<(String, u64, i64, i64)>,
     window: WalWindow,
-    /// Whether all restore points in it were sought.
+    /// Whether another look would seek restore points no further.
     complete: bool,
 }
 
@@ -89,7 +89,7 @@ impl Cache {
         Self { window: cache.join(format!("{name}.json")), memo: cache.join(format!("{name}.memo.json")) }
     }
 
-    /// The window, if nothing has changed; on demand only one in which all restore points were sought.
+    /// The window, if nothing has changed; on demand only one whose restore points are sought no further.
     pub(super) fn window(&self, of: &Fingerprint, complete: bool) -> Option<WalWindow> {
         let kept: Kept = load(&self.window)?;
         let is_same = |open: &(String, u64, i64, i64)| {

@@ -1,6 +1,6 @@
 //! `howdah wal show`: what an instance can be recovered to, at the command line.
 
-use super::{LONG, read, request_with};
+use super::{LONG, SHORT, read, request_with};
 use crate::{
     app::{choice, context::AppContext},
     catalog,
@@ -29,7 +29,8 @@ pub(in crate::app) fn run(context: &AppContext, args: &WalShowArgs) -> anyhow::R
         }
     };
     let settings = context.worker_settings();
-    let request = match request_with(instance, &settings, context.read_only, instance.wal.clone(), LONG) {
+    let effort = if args.names { LONG } else { SHORT };
+    let request = match request_with(instance, &settings, context.read_only, instance.wal.clone(), effort) {
         Ok(request) => request,
         Err(failure) => {
             print_error(&failure.to_string());

@@ -135,6 +135,8 @@ pub(super) fn legend(window: &WalWindow, width: usize, brush: &Brush) -> Vec<Lin
         let text = format!("possible up to {at}: {}", why_it_ends(&span.ends_by));
         lines.extend(widgets::wrapped(&text, width, 0, Role::Dim, brush));
     }
+    let unsought = window.unsought_words();
+    lines.extend(unsought.iter().flat_map(|text| widgets::wrapped(text, width, 0, Role::Dim, brush)));
     let problems = window.problems.iter().flat_map(|text| widgets::wrapped(text, width, 0, Role::Waiting, brush));
     lines.extend(problems);
     lines
