@@ -28,9 +28,10 @@ pub struct RepositorySetting {
 }
 
 /// The kinds of repositories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SourceKind {
     /// A directory with what `pg_basebackup` wrote.
+    #[default]
     Directory,
 }
 
@@ -39,6 +40,7 @@ pub enum SourceKind {
 #[serde(deny_unknown_fields)]
 struct Written {
     name: Option<Name>,
+    #[serde(default)]
     kind: SourceKind,
     path: PathBuf,
     wal: Option<WalPath>,
@@ -165,7 +167,8 @@ mod tests {
 
     #[test]
     fn both_forms_stand_together_the_short_one_first_and_flags_before_both() {
-        let text = "repositories = [\"/a\"]\n[[repository]]\nkind = \"directory\"\npath = \"/b\"\n\
+        // Without a kind it is a directory.
+        let text = "repositories = [\"/a\"]\n[[repository]]\npath = \"/b\"\n\
                     [[repository]]\nkind = \"directory\"\npath = \"/c\"";
         let config = of(text).unwrap();
         let paths = |flags: &[&str]| config.repository_paths(&flags.iter().map(PathBuf::from).collect::<Vec<_>>());
@@ -185,7 +188,6 @@ mod tests {
                 "[[repository]]\nkind = \"directory\"\npth = \"/a\"",
                 "unknown field `pth`, expected one of `name`, `kind`, `path`, `wal`",
             ),
-            ("[[repository]]\npath = \"/a\"", "missing field `kind`"),
             (&format!("{whole}wal = \"wal/x\""), "wal \"wal/x\" is not a whole path"),
             ("[[repository]]\nkind = \"directory\"", "missing field `path`"),
             (&format!("{whole}name = \" \""), "a name, or none for the path's last part"),
