@@ -9,21 +9,19 @@ use super::{
     defaults::Named,
     logs,
     preload::{self, Preloaded},
+    value::value,
 };
 use crate::{
     domain::Failure,
     postgres::{
         account::Permission,
         binaries::Binaries,
-        server::{classify, control_data, log},
+        server::{classify, control_data},
     },
 };
 use std::{
     ffi::OsString,
-    os::unix::{
-        ffi::{OsStrExt, OsStringExt},
-        process::ExitStatusExt,
-    },
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -53,7 +51,7 @@ pub(super) fn adapt(options: &ConfigureOptions<'_>, binaries: &Binaries) -> Resu
     // Each question starts a server program: none is put twice, or where the answer is known.
     let ask = |name: &str| match named.default_of(name) {
         Some(default) => Ok(OsString::from(default)),
-        None => ask(options, binaries, name),
+        None => value(options.data, options.account, binaries, name),
     };
     let mut found = Vec::new();
     // Never known, so that files which PostgreSQL cannot read are found here and not when the server starts.
@@ -145,29 +143,6 @@ fn sizes_from(text: &str) -> String {
         out.extend([name, " = ", &value.to_string(), "\n"]);
     }
     out
-}
-
-/// The value of a setting as the server would see it.
-fn ask(options: &ConfigureOptions<'_>, binaries: &Binaries, name: &str) -> Result<OsString, Failure> {
-    let mut command = options.account.command(binaries.postgres());
-    command.arg("-D").arg(options.data).args(["-c", "lc_messages=C", "-C", name]);
-    let output = options.account.output(&mut command);
-    let output = output.map_err(|e| classify::of_io(&format!("running {}", binaries.postgres().display()), &e))?;
-    if output.status.success() {
-        let mut value = output.stdout;
-        value.pop_if(|last| *last == b'\n');
-        return Ok(OsString::from_vec(value));
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let line = said.lines().find(|line| line.contains("FATAL:")).or(said.lines().next()).unwrap_or_default();
-    let text = log::mask(line.split_once("FATAL:").map_or(line, |(_, text)| text).trim());
-    let text = format!("the settings of the restored cluster cannot be read: {text}");
-    // Without an exit status a signal ended it: somebody's, or the kernel's for want of memory.
-    let end = output.status.code().map_or_else(
-        || classify::ServerEnd::Signalled(output.status.signal().unwrap_or_default()),
-        classify::ServerEnd::Exited,
-    );
-    Err(classify::failure(end, Some(("", &text))))
 }
 
 fn same(one: &Path, other: &Path) -> Option<bool> {

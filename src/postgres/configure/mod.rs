@@ -16,9 +16,11 @@ pub mod logs;
 pub mod preload;
 pub mod recover;
 pub mod switched_off;
+mod value;
 
 pub use block::block_at;
 pub use directory::DataDirectory;
+pub use value::value;
 
 use super::{account::Account, account::Permission, binaries::Binaries, server::classify};
 use crate::domain::{Failure, MajorVersion, Port, plan::SwitchedOff};

@@ -4,6 +4,7 @@
 //! second replay while the server stands; each decision is on disk before it is carried out. Never: opens a server whose
 //! recovery did not end where it had to.
 
+mod buffers;
 mod decide;
 mod feed;
 mod promoted;
@@ -84,6 +85,8 @@ impl Restore<'_> {
     ) -> Result<Feed, Halt> {
         let feed = Feed::start(self, &supervisor.account, plan, cluster)?;
         supervisor.settings.extend(self.recovery_settings(plan, feed.command())?.all());
+        let place = (self.workspace.data, &supervisor.account, &supervisor.binaries);
+        supervisor.settings.extend(buffers::settings(place, plan.end.0.saturating_sub(plan.start.0))?);
         self.start(supervisor).map_err(|halt| feed.blamed(halt, None))?;
         Ok(feed)
     }
