@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
+#[allow(dead_code, reason = "other things are measured with it, too")]
 mod bed;
 
 use bed::{Bed, copier, is_installed, median, pgbackrest, run, timed};

@@ -189,18 +189,55 @@ impl<'a> Cluster<'a> {
         let (root, bin) = (bed.root.display(), bed.bin.display());
         let data = format!("{root}/cluster");
         bed.server(&format!("rm -rf '{data}' && '{bin}/initdb' -N -D '{data}' -U postgres -A trust --data-checksums"));
+        Self::run(bed, &data);
+        let connection = format!("-h '{root}' -p 5498 -U postgres");
+        Self { bed, data, connection }
+    }
+
+    fn run(bed: &Bed, data: &str) {
+        let (root, bin) = (bed.root.display(), bed.bin.display());
         // Its end is to be deleted: nothing of it need survive a power cut.
         let options =
             format!("-c listen_addresses= -c unix_socket_directories={root} -p 5498 -c max_wal_size=8GB -c fsync=off");
         bed.server(&format!("'{bin}/pg_ctl' -D '{data}' -w -l '{root}/server.log' -o '{options}' start"));
-        let connection = format!("-h '{root}' -p 5498 -U postgres");
-        Self { bed, data, connection }
     }
 
     /// With pgbench's tables.
     pub(crate) fn fill(&self, scale: u32) {
         let pgbench = self.bed.program("pgbench");
         self.bed.server(&format!("'{}' {} -i -q -s {scale} postgres", pgbench.display(), self.connection));
+    }
+
+    /// The same with the settings that want a new start.
+    pub(crate) fn again(self) -> Self {
+        self.stopped("true")
+    }
+
+    /// The same with its WAL going on in a segment of this name, as if all between had been written.
+    pub(crate) fn again_at(self, segment: &str) -> Self {
+        let command = format!("'{}' -D '{}' -l {segment}", self.bed.program("pg_resetwal").display(), self.data);
+        self.stopped(&command)
+    }
+
+    /// Stops it, runs something, starts it again.
+    fn stopped(self, command: &str) -> Self {
+        let (program, data) = (self.bed.program("pg_ctl"), &self.data);
+        self.bed.server(&format!("'{}' -D '{data}' -w -m fast stop && {command}", program.display()));
+        Self::run(self.bed, data);
+        self
+    }
+
+    /// Asks it something that answers nothing.
+    pub(crate) fn ask(&self, question: &str) {
+        let psql = self.bed.program("psql");
+        self.bed.server(&format!("'{}' {} -XAtq -c \"{question}\" postgres", psql.display(), self.connection));
+    }
+
+    /// Has it archive its WAL by a plain copy.
+    pub(crate) fn archives_to(self, directory: &Path) -> Self {
+        self.ask("alter system set archive_mode = on");
+        self.ask(&format!("alter system set archive_command = 'cp %p {}/%f'", directory.display()));
+        self.again()
     }
 
     fn back_up(&self, label: &str, form: &str) {
