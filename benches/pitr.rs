@@ -136,11 +136,7 @@ fn by_hand(bed: &Bed, packing: &str, command: &str, times: &mut Times) {
 fn by_howdah(bed: &Bed, packing: &str, times: &mut Times) {
     let (state, settings) = (bed.state(), bed.restored().join(format!("{packing}.toml")));
     let (repository, wal) = (place(bed).join("repository"), archive(bed, packing));
-    let text = format!(
-        "[[repository]]\npath = \"{}\"\nwal = \"{}\"\n",
-        repository.display(),
-        wal.display()
-    );
+    let text = format!("[[repository]]\npath = \"{}\"\nwal = \"{}\"\n", repository.display(), wal.display());
     fs::write(&settings, text).unwrap();
     let mut howdah = Command::new(env!("CARGO_BIN_EXE_howdah"));
     howdah.args(["restore", "bench", "--restore-point", GOAL, "--port", PORT, "--to"]).arg(bed.target());
@@ -179,7 +175,7 @@ fn replay(log: &str) -> f64 {
 /// The longest time between two states of the replay's gauge, in seconds.
 fn oldest(events: &str) -> f64 {
     let lines = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let gauges = lines.filter(|line| line["fact"].to_string().contains("\"goal\""));
+    let gauges = lines.filter(|line| !line["fact"]["progress"]["wal"].is_null());
     let times: Vec<Timestamp> = gauges.map(|line| line["at"].as_str().unwrap().parse().unwrap()).collect();
     times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs_f64()).fold(0.0, f64::max)
 }
